@@ -1,0 +1,54 @@
+/* SPDX-License-Identifier: GPL-2.0-only */
+/*
+ * Every difference between kernel versions, and nothing else. The oldest boot
+ * kernel is 6.1.
+ */
+#ifndef PARKER_COMPAT_H
+#define PARKER_COMPAT_H
+
+#include <linux/err.h>
+#include <linux/gfp.h>
+#include <linux/iommu.h>
+#include <linux/mm.h>
+#include <linux/pci.h>
+#include <linux/version.h>
+
+static inline int parker_alloc_contig(unsigned long pfn, unsigned long nr)
+{
+#if LINUX_VERSION_CODE >= KERNEL_VERSION(6, 16, 0)
+	return alloc_contig_range(pfn, pfn + nr, ACR_FLAGS_NONE, GFP_KERNEL | __GFP_NOWARN);
+#else
+	return alloc_contig_range(pfn, pfn + nr, MIGRATE_MOVABLE, GFP_KERNEL | __GFP_NOWARN);
+#endif
+}
+
+static inline struct iommu_domain *parker_domain_alloc(struct device *dev)
+{
+#if LINUX_VERSION_CODE >= KERNEL_VERSION(6, 11, 0)
+	return iommu_paging_domain_alloc(dev);
+#else
+	return iommu_domain_alloc(dev->bus) ?: ERR_PTR(-ENODEV);
+#endif
+}
+
+static inline int parker_domain_map(struct iommu_domain *domain, u64 start, u64 bytes)
+{
+	int prot = IOMMU_READ | IOMMU_WRITE | IOMMU_CACHE;
+
+#if LINUX_VERSION_CODE >= KERNEL_VERSION(6, 3, 0)
+	return iommu_map(domain, start, start, bytes, prot, GFP_KERNEL);
+#else
+	return iommu_map(domain, start, start, bytes, prot);
+#endif
+}
+
+static inline void parker_vm_flags_set(struct vm_area_struct *vma, unsigned long flags)
+{
+#if LINUX_VERSION_CODE >= KERNEL_VERSION(6, 3, 0)
+	vm_flags_set(vma, flags);
+#else
+	vma->vm_flags |= flags;
+#endif
+}
+
+#endif /* PARKER_COMPAT_H */

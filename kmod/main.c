@@ -1,0 +1,294 @@
+// SPDX-License-Identifier: GPL-2.0-only
+/*
+ * parker: hands CPUs, memory and PCI functions of this kernel to application
+ * kernels beside it. Mechanism only: what goes where, and every format that an
+ * application kernel reads, is parkerd's business in user space.
+ *
+ * This file: module, /dev/parker, dispatch of the commands.
+ */
+#include <linux/capability.h>
+#include <linux/miscdevice.h>
+#include <linux/module.h>
+#include <linux/reboot.h>
+#include <linux/string.h>
+#include <linux/suspend.h>
+#include <linux/uaccess.h>
+#include <asm/tsc.h>
+
+#include "parker.h"
+
+DEFINE_MUTEX(parker_lock);
+DECLARE_RWSEM(parker_view);
+LIST_HEAD(parker_parts);
+
+/* Under parker_lock. Set once: the machine goes down, nothing may start. */
+static bool going_down;
+
+union parker_arg {
+	struct {
+		u32 size;
+		u32 flags;
+		char name[PARKER_NAME_SIZE]; /* where NAMED says so */
+	};
+	struct parker_info info;
+	struct parker_cpu cpu;
+	struct parker_partition partition;
+	struct parker_set set;
+	struct parker_memory memory;
+	struct parker_start start;
+	struct parker_kill kill;
+};
+
+enum {
+	NAMED = BIT(0), /* has a name, which must be well formed */
+	FOUND = BIT(1), /* of an existing partition */
+	STOPPED = BIT(2), /* that does not run */
+	ITEMS = BIT(3), /* is a struct parker_set */
+};
+
+struct parker_op {
+	unsigned int cmd;
+	u32 size;
+	u32 flags; /* those that the caller may set */
+	u32 why; /* offset of the field, 0 = none */
+	u32 needs;
+	parker_command *run;
+};
+
+static int parker_info(struct parker_part *part, void *arg, const u32 *items)
+{
+	struct parker_info *info = arg;
+
+	info->abi = PARKER_ABI_VERSION;
+	info->tsc_khz = tsc_khz;
+	parker_slices_count(&info->slices, &info->slices_free);
+	return 0;
+}
+
+#define OP(name, type, flags_, why_, needs_, run_)                        \
+	[_IOC_NR(PARKER_IOC_##name)] = {                                  \
+		.cmd = PARKER_IOC_##name, .size = sizeof(struct type),    \
+		.flags = (flags_), .why = (why_), .needs = (needs_), .run = (run_) }
+#define WHY(type) offsetof(struct type, why)
+
+/* Today's sizes are the first published ones. */
+static const struct parker_op ops[] = {
+	OP(INFO, parker_info, 0, 0, 0, parker_info),
+	OP(CPU, parker_cpu, 0, 0, 0, parker_cpu_identity),
+	OP(CREATE, parker_partition, 0, WHY(parker_partition), NAMED, parker_create),
+	OP(DESTROY, parker_partition, 0, WHY(parker_partition), NAMED | FOUND | STOPPED, parker_destroy),
+	OP(TAKE_CPUS, parker_set, 0, WHY(parker_set), NAMED | FOUND | STOPPED | ITEMS, parker_take_cpus),
+	OP(GIVE_CPUS, parker_set, 0, WHY(parker_set), NAMED | FOUND | STOPPED | ITEMS, parker_give_cpus),
+	OP(TAKE_MEMORY, parker_memory, 0, WHY(parker_memory), NAMED | FOUND | STOPPED, parker_take_memory),
+	OP(GIVE_MEMORY, parker_memory, 0, WHY(parker_memory), NAMED | FOUND | STOPPED, parker_give_memory),
+	OP(TAKE_DEVICES, parker_set, PARKER_CONFINE, WHY(parker_set), NAMED | FOUND | STOPPED | ITEMS,
+	   parker_take_devices),
+	OP(GIVE_DEVICES, parker_set, 0, WHY(parker_set), NAMED | FOUND | STOPPED | ITEMS, parker_give_devices),
+	OP(START, parker_start, 0, WHY(parker_start), NAMED | FOUND | STOPPED, parker_start),
+	OP(KILL, parker_kill, 0, 0, NAMED | FOUND, parker_kill),
+};
+
+static bool name_valid(const char *name)
+{
+	size_t len = strnlen(name, PARKER_NAME_SIZE), i;
+
+	if (len < 1 || len > PARKER_NAME_MAX || memchr_inv(name + len, 0, PARKER_NAME_SIZE - len))
+		return false;
+	for (i = 0; i < len; i++)
+		if (!(name[i] >= 'a' && name[i] <= 'z') && !(name[i] >= '0' && name[i] <= '9') && name[i] != '-')
+			return false;
+	/* sysfs and unit names: no file called "-" or an option look-alike. */
+	return name[0] != '-';
+}
+
+/* Around the long part of a command: others can be carried out meanwhile, but none
+ * on this partition, which can neither start nor go.
+ */
+void parker_slow_begin(struct parker_part *part)
+{
+	part->busy = true;
+	mutex_unlock(&parker_lock);
+}
+
+void parker_slow_end(struct parker_part *part)
+{
+	mutex_lock(&parker_lock);
+	part->busy = false;
+}
+
+static int run(const struct parker_op *op, union parker_arg *arg, const u32 *items)
+{
+	struct parker_part *part = NULL;
+	int err;
+
+	if (mutex_lock_killable(&parker_lock))
+		return -EINTR;
+	err = -ENOENT;
+	if (op->needs & FOUND) {
+		part = parker_find(arg->name);
+		if (!part)
+			goto unlock;
+	}
+	err = -EBUSY;
+	if (part && part->busy) {
+		if (op->why)
+			*(u32 *)((void *)arg + op->why) = PARKER_WHY_BUSY;
+		goto unlock;
+	}
+	if ((op->needs & STOPPED) && part->state == PARKER_RUNNING) {
+		*(u32 *)((void *)arg + op->why) = PARKER_WHY_RUNNING;
+		goto unlock;
+	}
+	if (going_down)
+		goto unlock;
+	err = op->run(part, arg, items);
+unlock:
+	mutex_unlock(&parker_lock);
+	return err;
+}
+
+long parker_ioctl(struct file *file, unsigned int cmd, unsigned long uarg)
+{
+	void __user *uptr = (void __user *)uarg;
+	union parker_arg arg = {};
+	const struct parker_op *op;
+	u32 *items = NULL;
+	u32 size;
+	int err;
+
+	if (!capable(CAP_SYS_ADMIN))
+		return -EPERM;
+	if (_IOC_NR(cmd) >= ARRAY_SIZE(ops) || ops[_IOC_NR(cmd)].cmd != cmd)
+		return -ENOTTY;
+	op = &ops[_IOC_NR(cmd)];
+
+	if (get_user(size, (u32 __user *)uptr))
+		return -EFAULT;
+	if (size < op->size)
+		return -EINVAL;
+	err = copy_struct_from_user(&arg, op->size, uptr, size);
+	if (err)
+		return err;
+	arg.size = size; /* the caller's own, also if changed meanwhile */
+	if (arg.flags & ~op->flags)
+		return -EOPNOTSUPP;
+	if ((op->needs & NAMED) && !name_valid(arg.name))
+		return -EINVAL;
+	if (op->why)
+		*(u32 *)((void *)&arg + op->why) = PARKER_WHY_NONE;
+
+	if (op->needs & ITEMS) {
+		if (arg.set.__reserved || !arg.set.nr || arg.set.nr > PARKER_SET_MAX)
+			return -EINVAL;
+		arg.set.failed = ~0u;
+		/* Here, because user memory may take its time: not under a lock. */
+		items = vmemdup_user(u64_to_user_ptr(arg.set.items), arg.set.nr * sizeof(u32));
+		if (IS_ERR(items))
+			return PTR_ERR(items);
+	}
+
+	err = run(op, &arg, items);
+	kvfree(items);
+	if (copy_to_user(uptr, &arg, op->size))
+		return -EFAULT;
+	return err;
+}
+
+static struct miscdevice parker_misc = {
+	.minor = MISC_DYNAMIC_MINOR,
+	.name = "parker",
+	.mode = 0600,
+	.fops = &parker_fops,
+};
+
+/* Before the machine or this kernel goes (kexec too): no application kernel may
+ * run on into firmware, or write memory that the next kernel takes for its own.
+ */
+static int parker_reboot(struct notifier_block *nb, unsigned long event, void *data)
+{
+	mutex_lock(&parker_lock);
+	going_down = true;
+	parker_stop_all();
+	mutex_unlock(&parker_lock);
+	return NOTIFY_DONE;
+}
+
+static struct notifier_block reboot_nb = { .notifier_call = parker_reboot, .priority = INT_MAX };
+
+/* A sleeping machine loses what a partition holds. */
+static int parker_suspend(struct notifier_block *nb, unsigned long event, void *data)
+{
+	bool any;
+
+	if (event != PM_SUSPEND_PREPARE && event != PM_HIBERNATION_PREPARE)
+		return NOTIFY_DONE;
+	down_read(&parker_view);
+	any = !list_empty(&parker_parts);
+	up_read(&parker_view);
+	return any ? notifier_from_errno(-EBUSY) : NOTIFY_DONE;
+}
+
+static struct notifier_block suspend_nb = { .notifier_call = parker_suspend };
+
+static int __init parker_init(void)
+{
+	int err;
+
+	/* dispatch reads the name before it knows the command's struct */
+	BUILD_BUG_ON(offsetof(union parker_arg, name) != offsetof(struct parker_partition, name));
+	BUILD_BUG_ON(offsetof(union parker_arg, name) != offsetof(struct parker_set, name));
+	BUILD_BUG_ON(offsetof(union parker_arg, name) != offsetof(struct parker_memory, name));
+	BUILD_BUG_ON(offsetof(union parker_arg, name) != offsetof(struct parker_start, name));
+	BUILD_BUG_ON(offsetof(union parker_arg, name) != offsetof(struct parker_kill, name));
+
+	parker_slices_init();
+	err = class_register(&parker_class);
+	if (err)
+		return err;
+	err = parker_cpu_setup();
+	if (err)
+		goto class;
+	err = parker_device_setup();
+	if (err)
+		goto cpu;
+	err = register_reboot_notifier(&reboot_nb);
+	if (err)
+		goto device;
+	err = register_pm_notifier(&suspend_nb);
+	if (err)
+		goto reboot;
+	err = misc_register(&parker_misc);
+	if (err)
+		goto suspend;
+	return 0;
+
+suspend:
+	unregister_pm_notifier(&suspend_nb);
+reboot:
+	unregister_reboot_notifier(&reboot_nb);
+device:
+	parker_device_exit();
+cpu:
+	parker_cpu_exit();
+class:
+	class_unregister(&parker_class);
+	return err;
+}
+
+/* Each partition holds a module reference, so there is none here. */
+static void __exit parker_exit(void)
+{
+	misc_deregister(&parker_misc);
+	unregister_pm_notifier(&suspend_nb);
+	unregister_reboot_notifier(&reboot_nb);
+	parker_partition_exit();
+	parker_device_exit();
+	parker_cpu_exit();
+	class_unregister(&parker_class);
+}
+
+module_init(parker_init);
+module_exit(parker_exit);
+
+MODULE_DESCRIPTION("Hands CPUs, memory and PCI functions to kernels beside this one");
+MODULE_LICENSE("GPL");

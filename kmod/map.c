@@ -1,0 +1,137 @@
+// SPDX-License-Identifier: GPL-2.0-only
+/*
+ * The file operations of /dev/parker: access to partitions' memory. The offset
+ * of a mapping is the physical address. Nothing is mapped before it is touched,
+ * and only while a partition holds it.
+ */
+#include <linux/capability.h>
+#include <linux/fs.h>
+#include <linux/mm.h>
+#include <linux/module.h>
+#include <linux/slab.h>
+
+#include "parker.h"
+#include "compat.h"
+
+/*
+ * Every open file, because each inode of the device node has its own list of
+ * mappings. Taken inside parker_lock, and outside of the memory manager's locks:
+ * open and release run without mmap_lock.
+ */
+static DEFINE_MUTEX(files_lock);
+static LIST_HEAD(files);
+
+struct parker_file {
+	struct list_head link;
+	struct address_space *mapping; /* lives as long as the open file */
+};
+
+static int parker_open(struct inode *inode, struct file *file)
+{
+	struct parker_file *f;
+
+	if (!capable(CAP_SYS_ADMIN))
+		return -EPERM;
+	f = kmalloc(sizeof(*f), GFP_KERNEL);
+	if (!f)
+		return -ENOMEM;
+	f->mapping = file->f_mapping;
+	file->private_data = f;
+	mutex_lock(&files_lock);
+	list_add(&f->link, &files);
+	mutex_unlock(&files_lock);
+	return 0;
+}
+
+/* A mapping holds its file: none is left here. */
+static int parker_release(struct inode *inode, struct file *file)
+{
+	struct parker_file *f = file->private_data;
+
+	mutex_lock(&files_lock);
+	list_del(&f->link);
+	mutex_unlock(&files_lock);
+	kfree(f);
+	return 0;
+}
+
+/*
+ * Cut all mappings of a range that no partition holds any more. The fault
+ * handler inserts under parker_view, where it also checks: so what it inserted
+ * before the range was removed is there to be found, and nothing is added after.
+ */
+void parker_unmap(u64 start, u64 bytes)
+{
+	struct parker_file *f;
+
+	lockdep_assert_held(&parker_lock);
+	mutex_lock(&files_lock);
+	list_for_each_entry(f, &files, link)
+		unmap_mapping_range(f->mapping, start, bytes, 1);
+	mutex_unlock(&files_lock);
+}
+
+/* The held range or slice around a frame, as frames [*start, *end). */
+static bool held_around(unsigned long pfn, unsigned long *start, unsigned long *end)
+{
+	struct parker_part *part;
+	unsigned int i;
+
+	list_for_each_entry(part, &parker_parts, link) {
+		*start = PHYS_PFN(part->slice);
+		*end = *start + (PARKER_SLICE_BYTES >> PAGE_SHIFT);
+		if (pfn >= *start && pfn < *end)
+			return true;
+		for (i = 0; i < part->nr_ranges; i++) {
+			*start = PHYS_PFN(part->ranges[i].start);
+			*end = *start + (part->ranges[i].bytes >> PAGE_SHIFT);
+			if (pfn >= *start && pfn < *end)
+				return true;
+		}
+	}
+	return false;
+}
+
+/* Maps what it may of the aligned 2 MiB around the fault. */
+static vm_fault_t parker_fault(struct vm_fault *vmf)
+{
+	struct vm_area_struct *vma = vmf->vma;
+	unsigned long start, end, pfn;
+	vm_fault_t ret = VM_FAULT_SIGBUS;
+
+	down_read(&parker_view);
+	if (!held_around(vmf->pgoff, &start, &end))
+		goto out;
+	start = max3(start, vma->vm_pgoff, round_down(vmf->pgoff, PTRS_PER_PTE));
+	end = min3(end, vma->vm_pgoff + vma_pages(vma), round_down(vmf->pgoff, PTRS_PER_PTE) + PTRS_PER_PTE);
+
+	ret = vmf_insert_pfn(vma, vmf->address, vmf->pgoff);
+	for (pfn = start; pfn < end && ret == VM_FAULT_NOPAGE; pfn++)
+		ret = vmf_insert_pfn(vma, vma->vm_start + PFN_PHYS(pfn - vma->vm_pgoff), pfn);
+out:
+	up_read(&parker_view);
+	return ret;
+}
+
+static const struct vm_operations_struct vm_ops = { .fault = parker_fault };
+
+static int parker_mmap(struct file *file, struct vm_area_struct *vma)
+{
+	if (!capable(CAP_SYS_ADMIN))
+		return -EPERM;
+	if (is_cow_mapping(vma->vm_flags))
+		return -EINVAL;
+	parker_vm_flags_set(vma, VM_PFNMAP | VM_IO | VM_DONTEXPAND | VM_DONTDUMP | VM_DONTCOPY);
+	vma->vm_ops = &vm_ops;
+	return 0;
+}
+
+const struct file_operations parker_fops = {
+	.owner = THIS_MODULE,
+	.open = parker_open,
+	.release = parker_release,
+	.mmap = parker_mmap,
+	.unlocked_ioctl = parker_ioctl,
+	.compat_ioctl = compat_ptr_ioctl,
+	.llseek = noop_llseek,
+};

@@ -1,0 +1,139 @@
+/* SPDX-License-Identifier: GPL-2.0-only */
+/*
+ * What the module's files share.
+ *
+ * Locks, outermost first:
+ *
+ *  parker_lock  serialises all commands. Everything below is only changed with
+ *               it held, except where parker_view's comment says otherwise.
+ *               Given up while memory is migrated and zeroed, which may take
+ *               many seconds: the partition is busy meanwhile. Taken before
+ *               device_lock, the CPU hotplug locks and parker_view; so it must
+ *               not be taken in a PCI driver callback, in the cpuhp callback,
+ *               in sysfs show functions or in the fault handler.
+ *  device_lock  of a PCI function.
+ *  mmap_lock    of a process that touches a mapping of /dev/parker.
+ *  parker_view  held for writing for the short moments in which something
+ *               changes that sysfs, the fault handler, the watch or a driver
+ *               callback look at: the list of partitions and each one's state,
+ *               exit reason, ranges and functions. Never held while user memory
+ *               is touched. A holder of parker_lock may read without it, knowing
+ *               that two things change under parker_view alone: the watch turns
+ *               RUNNING into EXITED, and a hot-unplug turns a function into a
+ *               lost one.
+ */
+#ifndef PARKER_INTERNAL_H
+#define PARKER_INTERNAL_H
+
+#include <linux/cpumask.h>
+#include <linux/device.h>
+#include <linux/iommu.h>
+#include <linux/list.h>
+#include <linux/mutex.h>
+#include <linux/pci.h>
+#include <linux/rwsem.h>
+#include <linux/types.h>
+
+#include "uapi/parker.h"
+#include "uapi/parker_control.h"
+
+enum parker_state { PARKER_IDLE, PARKER_RUNNING, PARKER_EXITED };
+
+/* How the last run ended: a PARKER_EXIT_* of the control page, or one of these. */
+#define PARKER_ENDED_KILLED  4
+#define PARKER_ENDED_UNKNOWN 5
+
+struct parker_range {
+	u64 start;
+	u64 bytes;
+	int node;
+};
+
+/* A PCI function in a partition's hands. */
+struct parker_fn {
+	struct list_head link;
+	struct parker_part *part;
+	struct pci_dev *pdev; /* a reference */
+	u32 id; /* PARKER_PCI() */
+	struct pci_saved_state *saved; /* configuration right after the reset */
+	struct iommu_group *group; /* a reference, when not NULL */
+	bool bound; /* our driver has it */
+	bool enabled; /* pci_enable_device_mem() to be balanced */
+	bool attached; /* its group is attached to part->domain */
+	bool lost; /* unplugged while we had it */
+};
+
+struct parker_part {
+	struct device dev; /* its name is the partition's */
+	struct list_head link;
+	phys_addr_t slice;
+	enum parker_state state;
+	u32 exit; /* how the last run ended */
+	bool beating; /* the first heartbeat was seen */
+	bool ending; /* the watch saw an exit code: stop it next time */
+	bool busy; /* belongs to a command that gave up parker_lock; it is not running */
+	cpumask_t cpus;
+	unsigned int nr_ranges;
+	struct parker_range ranges[PARKER_RANGES_MAX];
+	unsigned int nr_fns;
+	struct list_head fns;
+	struct iommu_domain *domain; /* maps slice and ranges; NULL without confined functions */
+};
+
+extern struct mutex parker_lock;
+extern struct rw_semaphore parker_view;
+extern struct list_head parker_parts;
+
+/* A command: with parker_lock held and, if its op says so, the partition found. */
+typedef int parker_command(struct parker_part *part, void *arg, const u32 *items);
+
+/* main.c */
+void parker_slow_begin(struct parker_part *part);
+void parker_slow_end(struct parker_part *part);
+long parker_ioctl(struct file *file, unsigned int cmd, unsigned long arg);
+
+/* partition.c */
+struct parker_part *parker_find(const char *name);
+void parker_event(struct parker_part *part, char *extra);
+void parker_set_state(struct parker_part *part, enum parker_state state, u32 exit);
+bool parker_holds(const struct parker_part *part, u64 start, u64 bytes);
+void *parker_control(const struct parker_part *part);
+int parker_stop(struct parker_part *part);
+void parker_stop_all(void);
+void parker_watch(void);
+parker_command parker_create, parker_destroy, parker_kill;
+void parker_slices_init(void);
+void parker_slices_count(u32 *all, u32 *free);
+void parker_partition_exit(void);
+
+/* cpu.c */
+parker_command parker_cpu_identity, parker_take_cpus, parker_give_cpus;
+void parker_cpu_init(unsigned int cpu);
+int parker_cpu_park(unsigned int cpu, phys_addr_t page);
+void parker_cpu_startup(unsigned int cpu, phys_addr_t vector);
+int parker_cpu_setup(void);
+void parker_cpu_exit(void);
+
+/* memory.c */
+parker_command parker_take_memory, parker_give_memory;
+
+/* map.c */
+extern const struct file_operations parker_fops;
+void parker_unmap(u64 start, u64 bytes);
+
+/* device.c */
+parker_command parker_take_devices, parker_give_devices;
+int parker_devices_whole(struct parker_part *part);
+void parker_devices_quiet(struct parker_part *part);
+int parker_device_setup(void);
+void parker_device_exit(void);
+
+/* start.c */
+parker_command parker_start;
+
+/* sysfs.c */
+extern struct class parker_class;
+const char *parker_state_name(const struct parker_part *part);
+const char *parker_exit_name(const struct parker_part *part);
+
+#endif /* PARKER_INTERNAL_H */
