@@ -1,0 +1,77 @@
+// SPDX-License-Identifier: LGPL-2.1-or-later
+#include "bus/authority.h"
+
+#include <systemd/sd-bus.h>
+#include <unistd.h>
+
+#include <chrono>
+#include <utility>
+
+namespace parker::bus {
+namespace {
+
+constexpr std::uint32_t allow_user_interaction = 1; // CheckAuthorizationFlags
+constexpr std::chrono::minutes patience{5};         // for somebody looking for a password
+
+// sdbus-c++ 1.2 does not tell this flag of a message; the sd_bus_message inside does.
+struct Inside : sdbus::Message {
+    static bool allows_interaction(const sdbus::Message& message)
+    {
+        return sd_bus_message_get_allow_interactive_authorization(
+                   static_cast<sd_bus_message*>(message.*&Inside::msg_)) > 0;
+    }
+};
+
+std::string purpose(const Authority::Details& details)
+{
+    const auto verb = details.find("verb");
+    const auto partition = details.find("partition");
+    if (verb == details.end())
+        return "this";
+    return partition == details.end() ? verb->second : verb->second + " partition " + partition->second;
+}
+
+} // namespace
+
+Authority::Authority(sdbus::IConnection& connection)
+    : polkit_{sdbus::createProxy(connection, "org.freedesktop.PolicyKit1", "/org/freedesktop/PolicyKit1/Authority")}
+{
+}
+
+bool Authority::is_privileged(const sdbus::Message& call)
+{
+    const auto uid = call.getCredsEuid();
+    return uid == 0 || uid == ::geteuid();
+}
+
+void Authority::check(const sdbus::Message& call, const char* action, const Details& details,
+                      std::function<void(std::optional<Error>)> answer)
+{
+    if (is_privileged(call)) {
+        answer(std::nullopt);
+        return;
+    }
+
+    using Subject = sdbus::Struct<std::string, std::map<std::string, sdbus::Variant>>;
+    using Verdict = sdbus::Struct<bool, bool, std::map<std::string, std::string>>;
+    const Subject subject{std::string{"system-bus-name"},
+                          std::map<std::string, sdbus::Variant>{{"name", sdbus::Variant{call.getSender()}}}};
+    const std::uint32_t flags = Inside::allows_interaction(call) ? allow_user_interaction : 0;
+    polkit_->callMethodAsync("CheckAuthorization")
+        .onInterface("org.freedesktop.PolicyKit1.Authority")
+        .withTimeout(patience)
+        .withArguments(subject, std::string{action}, details, flags, std::string{})
+        .uponReplyInvoke([answer = std::move(answer), refused = "may not " + purpose(details),
+                          action](const sdbus::Error* error, const Verdict& verdict) {
+            if (error != nullptr)
+                answer(Error{Code::not_permitted, "caller",
+                             refused + ": polkit cannot be asked: " + error->getMessage(), "do it as root"});
+            else if (verdict.get<0>())
+                answer(std::nullopt);
+            else
+                answer(Error{Code::not_permitted, "caller", refused + ": polkit refused " + action,
+                             "do it as root, or have a polkit rule allow it"});
+        });
+}
+
+} // namespace parker::bus

@@ -1,0 +1,38 @@
+// SPDX-License-Identifier: LGPL-2.1-or-later
+#pragma once
+
+#include <sdbus-c++/sdbus-c++.h>
+
+#include <map>
+#include <string>
+#include <string_view>
+#include <vector>
+
+#include "bus/authority.h"
+#include "bus/errors.h"
+#include "bus/service.h"
+#include "partition/fleet.h"
+
+namespace parker::bus {
+
+// What every object on the bus needs.
+struct Context {
+    Fleet& fleet;
+    Service::Host& host;
+    Authority& authority;
+    OnBug on_bug;
+};
+
+using JobResult = sdbus::Result<sdbus::ObjectPath>;
+
+// Answers with a new job, after asking whether the caller may: Manager.StartPartition, Partition.Start and their like.
+void begin(const Context& context, const sdbus::Message& call, JobResult&& result, Fleet::Verb verb,
+           const std::string& name, std::uint64_t flags);
+
+void check_flags(std::uint64_t flags); // invalid_argument unless 0
+std::string_view to_string(Fleet::Verb verb);
+
+using Dictionaries = std::vector<std::map<std::string, sdbus::Variant>>;
+Dictionaries to_dictionaries(const Findings& findings, bool with_source_line);
+
+} // namespace parker::bus

@@ -1,0 +1,228 @@
+// SPDX-License-Identifier: LGPL-2.1-or-later
+#include "bus/partition_object.h"
+
+#include <algorithm>
+#include <array>
+#include <utility>
+
+#include "bus/json.h"
+#include "bus/names.h"
+
+namespace parker::bus {
+namespace {
+
+template <auto Member>
+bool differs(const Status& a, const Status& b)
+{
+    return a.*Member != b.*Member;
+}
+
+bool findings_differ(const Status& a, const Status& b)
+{
+    return !std::ranges::equal(
+        a.findings, b.findings, {}, [](const Finding& finding) { return to_text(finding); },
+        [](const Finding& finding) { return to_text(finding); });
+}
+
+struct Row {
+    const char* property;
+    bool (*differs)(const Status&, const Status&);
+};
+
+// Every property that sends a signal when it changes.
+constexpr auto rows = std::to_array<Row>({
+    {"Description", differs<&Status::description>},
+    {"ManifestPath", differs<&Status::manifest_path>},
+    {"Autostart", differs<&Status::autostart>},
+    {"State", differs<&Status::state>},
+    {"SubState", differs<&Status::sub_state>},
+    {"Result", differs<&Status::result>},
+    {"Message", differs<&Status::message>},
+    {"StateChangeTimestamp", differs<&Status::state_change_usec>},
+    {"CPUs", differs<&Status::cpus>},
+    {"MemoryRanges", differs<&Status::memory>},
+    {"Devices", differs<&Status::devices>},
+    {"DMA", differs<&Status::dma>},
+    {"KernelImage", differs<&Status::kernel_image>},
+    {"KernelRelease", differs<&Status::kernel_release>},
+    {"CommandLine", differs<&Status::cmdline>},
+    {"NeedRestart", differs<&Status::need_restart>},
+    {"NeedReload", differs<&Status::need_reload>},
+    {"Findings", findings_differ},
+});
+
+} // namespace
+
+PartitionObject::PartitionObject(sdbus::IConnection& connection, const Context& context, Status status)
+    : AdaptorInterfaces{connection, partition_path(status.name)}, context_{context}, status_{std::move(status)}
+{
+    registerAdaptor();
+    emitInterfacesAddedSignal();
+}
+
+PartitionObject::~PartitionObject()
+{
+    try {
+        emitInterfacesRemovedSignal();
+    } catch (const sdbus::Error&) { // a broken connection: Attachment tells of it
+    }
+    unregisterAdaptor();
+}
+
+void PartitionObject::update(Status status)
+{
+    std::vector<std::string> changed;
+    for (const auto& row : rows)
+        if (row.differs(status_, status))
+            changed.emplace_back(row.property);
+    status_ = std::move(status);
+    if (!changed.empty())
+        getObject().emitPropertiesChangedSignal(Partition_adaptor::INTERFACE_NAME, changed);
+}
+
+const sdbus::Message& PartitionObject::call() const
+{
+    return *getObject().getCurrentlyProcessedMessage();
+}
+
+void PartitionObject::Start(JobResult&& result, std::uint64_t flags)
+{
+    begin(context_, call(), std::move(result), Fleet::Verb::start, status_.name, flags);
+}
+
+void PartitionObject::Stop(JobResult&& result, std::uint64_t flags)
+{
+    begin(context_, call(), std::move(result), Fleet::Verb::stop, status_.name, flags);
+}
+
+void PartitionObject::Kill(JobResult&& result, std::uint64_t flags)
+{
+    begin(context_, call(), std::move(result), Fleet::Verb::kill, status_.name, flags);
+}
+
+std::string PartitionObject::Name()
+{
+    return status_.name;
+}
+
+std::string PartitionObject::Description()
+{
+    return utf8(status_.description);
+}
+
+std::string PartitionObject::ManifestPath()
+{
+    return utf8(status_.manifest_path);
+}
+
+bool PartitionObject::Autostart()
+{
+    return status_.autostart;
+}
+
+std::string PartitionObject::State()
+{
+    return std::string{to_string(status_.state)};
+}
+
+std::string PartitionObject::SubState()
+{
+    return std::string{to_string(status_.sub_state)};
+}
+
+std::string PartitionObject::Result()
+{
+    return std::string{to_string(status_.result)};
+}
+
+std::string PartitionObject::Message()
+{
+    return utf8(status_.message);
+}
+
+std::uint64_t PartitionObject::StateChangeTimestamp()
+{
+    return status_.state_change_usec;
+}
+
+std::string PartitionObject::Unit()
+{
+    return unit_name(status_.name);
+}
+
+std::string PartitionObject::CPUs()
+{
+    return status_.cpus.to_string();
+}
+
+PartitionObject::Ranges PartitionObject::MemoryRanges()
+{
+    Ranges ranges;
+    for (const auto& range : status_.memory)
+        ranges.emplace_back(range.start, range.end);
+    return ranges;
+}
+
+std::vector<std::string> PartitionObject::Devices()
+{
+    std::vector<std::string> devices;
+    for (const auto& device : status_.devices)
+        devices.push_back(device.to_string());
+    return devices;
+}
+
+std::string PartitionObject::DMA()
+{
+    return std::string{to_string(status_.dma)};
+}
+
+std::string PartitionObject::KernelImage()
+{
+    return utf8(status_.kernel_image);
+}
+
+std::string PartitionObject::KernelRelease()
+{
+    return utf8(status_.kernel_release);
+}
+
+std::string PartitionObject::CommandLine()
+{
+    return utf8(status_.cmdline);
+}
+
+Status PartitionObject::now() const
+{
+    try {
+        return context_.fleet.status(status_.name);
+    } catch (const Error&) { // gone, and about to go here too
+        return status_;
+    }
+}
+
+std::uint64_t PartitionObject::Heartbeat()
+{
+    return now().heartbeat;
+}
+
+std::uint64_t PartitionObject::HeartbeatTimestamp()
+{
+    return now().heartbeat_usec;
+}
+
+bool PartitionObject::NeedRestart()
+{
+    return status_.need_restart;
+}
+
+bool PartitionObject::NeedReload()
+{
+    return status_.need_reload;
+}
+
+Dictionaries PartitionObject::Findings()
+{
+    return to_dictionaries(status_.findings, false);
+}
+
+} // namespace parker::bus

@@ -1,0 +1,139 @@
+// SPDX-License-Identifier: LGPL-2.1-or-later
+#include "bus/service.h"
+
+#include <algorithm>
+#include <map>
+#include <utility>
+
+#include "bus/attach.h"
+#include "bus/context.h"
+#include "bus/job_object.h"
+#include "bus/log_control_object.h"
+#include "bus/manager_object.h"
+#include "bus/partition_object.h"
+
+namespace parker::bus {
+
+struct Service::Impl {
+    Impl(sd_event* event, Kind kind, Fleet& fleet, Host& host, Facts facts);
+
+    void add_partition(const std::string& name)
+    {
+        partitions.try_emplace(name,
+                               std::make_unique<PartitionObject>(*connection, context, context.fleet.status(name)));
+    }
+    void add_job(const Fleet::Job& job) { jobs.try_emplace(job.id, std::make_unique<JobObject>(*connection, job)); }
+    void ask_systemd(const char* method, const std::string& partition, Answer answer);
+
+    std::unique_ptr<sdbus::IConnection> connection;
+    Authority authority;
+    Context context;
+    std::unique_ptr<sdbus::IProxy> systemd;
+    ManagerObject manager;
+    LogControlObject log_control;
+    std::map<std::string, std::unique_ptr<PartitionObject>> partitions;
+    std::map<std::uint32_t, std::unique_ptr<JobObject>> jobs;
+    Attachment attachment;
+};
+
+namespace {
+
+void tell(Service::Host& host, const std::exception_ptr& failure)
+{
+    try {
+        std::rethrow_exception(failure);
+    } catch (const std::exception& error) {
+        host.broken(error.what());
+    }
+}
+
+} // namespace
+
+Service::Impl::Impl(sd_event* event, Kind kind, Fleet& fleet, Host& host, Facts facts)
+    : connection{connect(kind)}, authority{*connection}, context{fleet, host, authority,
+                                                                 [&host](const std::string& what) {
+                                                                     host.broken(what);
+                                                                 }},
+      systemd{sdbus::createProxy(*connection, "org.freedesktop.systemd1", "/org/freedesktop/systemd1")},
+      manager{*connection, context, std::move(facts)}, log_control{*connection, host},
+      attachment{event, *connection, [&host](const std::exception_ptr& failure) { tell(host, failure); }}
+{
+    for (const auto& name : fleet.names())
+        add_partition(name);
+    for (const auto& job : fleet.jobs())
+        add_job(job);
+}
+
+void Service::Impl::ask_systemd(const char* method, const std::string& partition, Answer answer)
+{
+    systemd->callMethodAsync(method)
+        .onInterface("org.freedesktop.systemd1.Manager")
+        .withArguments(unit_name(partition), std::string{"replace"})
+        .uponReplyInvoke(
+            [answer = std::move(answer), partition](const sdbus::Error* error, const sdbus::ObjectPath& /*job*/) {
+                if (error != nullptr)
+                    answer(Error{Code::failed, unit_name(partition), error->getMessage()});
+                else
+                    answer(std::nullopt);
+            });
+}
+
+Service::Service(sd_event* event, Kind kind, Fleet& fleet, Host& host, Facts facts)
+    : impl_{std::make_unique<Impl>(event, kind, fleet, host, std::move(facts))}
+{
+}
+
+Service::~Service() = default;
+
+void Service::acquire_name()
+{
+    try {
+        impl_->connection->requestName(bus_name);
+    } catch (const sdbus::Error& error) {
+        throw Error{Code::busy, bus_name, "cannot be owned: " + error.getMessage(),
+                    "see who has it: busctl status org.parker1"};
+    }
+}
+
+void Service::partition_appeared(const std::string& name)
+{
+    impl_->add_partition(name);
+}
+
+void Service::partition_changed(const std::string& name)
+{
+    if (const auto object = impl_->partitions.find(name); object != impl_->partitions.end())
+        object->second->update(impl_->context.fleet.status(name));
+}
+
+void Service::partition_gone(const std::string& name)
+{
+    impl_->partitions.erase(name);
+}
+
+void Service::job_new(std::uint32_t id, const std::string& partition)
+{
+    const auto jobs = impl_->context.fleet.jobs();
+    if (const auto job = std::ranges::find(jobs, id, &Fleet::Job::id); job != jobs.end())
+        impl_->add_job(*job);
+    impl_->manager.emitJobNew(id, sdbus::ObjectPath{job_path(id)}, partition);
+}
+
+void Service::job_removed(std::uint32_t id, const std::string& partition, const std::optional<Error>& error)
+{
+    impl_->jobs.erase(id);
+    impl_->manager.emitJobRemoved(id, sdbus::ObjectPath{job_path(id)}, partition,
+                                  error ? std::string{info(error->code()).name} : "done");
+}
+
+void Service::start_unit(const std::string& partition, Answer answer)
+{
+    impl_->ask_systemd("StartUnit", partition, std::move(answer));
+}
+
+void Service::stop_unit(const std::string& partition, Answer answer)
+{
+    impl_->ask_systemd("StopUnit", partition, std::move(answer));
+}
+
+} // namespace parker::bus

@@ -1,0 +1,396 @@
+// SPDX-License-Identifier: LGPL-2.1-or-later
+#include "cli/client.h"
+
+#include <fmt/format.h>
+
+#include <algorithm>
+#include <map>
+
+#include "bus/attach.h"
+#include "bus/errors.h"
+#include "bus/manager_proxy.h"
+
+namespace parker {
+namespace {
+
+using Properties = std::map<std::string, sdbus::Variant>;
+using Objects = std::map<sdbus::ObjectPath, std::map<std::string, Properties>>;
+
+constexpr const char* partition_interface = "org.parker1.Partition";
+constexpr const char* systemd_manager = "org.freedesktop.systemd1.Manager";
+constexpr std::chrono::minutes call_timeout{2}; // parkerd answers at once, but may have to be started first
+
+// Every call on the bus: its errors become ours.
+template <typename Function>
+auto translated(Function function)
+{
+    try {
+        return function();
+    } catch (const sdbus::Error& error) {
+        throw bus::from_bus(error);
+    }
+}
+
+template <typename Value>
+Value get(const Properties& properties, const char* name)
+{
+    const auto entry = properties.find(name);
+    return entry == properties.end() ? Value{} : entry->second.get<Value>();
+}
+
+Finding to_finding(const Properties& entry)
+{
+    const auto* row = find_code(get<std::string>(entry, "Code"));
+    return Finding{.severity = get<std::string>(entry, "Severity") == "error" ? Severity::error : Severity::warning,
+                   .code = row != nullptr ? row->code : Code::failed,
+                   .at = {.file = get<std::string>(entry, "File"),
+                          .line = get<std::uint32_t>(entry, "Line"),
+                          .column = get<std::uint32_t>(entry, "Column")},
+                   .partition = get<std::string>(entry, "Partition"),
+                   .message = get<std::string>(entry, "Message"),
+                   .source_line = get<std::string>(entry, "SourceLine"),
+                   .holder = get<std::string>(entry, "Holder"),
+                   .suggestion = get<std::string>(entry, "Suggestion")};
+}
+
+Findings to_findings(const std::vector<Properties>& entries)
+{
+    Findings findings;
+    for (const auto& entry : entries)
+        findings.push_back(to_finding(entry));
+    return findings;
+}
+
+PartitionInfo to_info(const Properties& properties)
+{
+    const auto text = [&properties](const char* name) { return get<std::string>(properties, name); };
+    const auto number = [&properties](const char* name) { return get<std::uint64_t>(properties, name); };
+    const auto flag = [&properties](const char* name) { return get<bool>(properties, name); };
+    PartitionInfo info{.name = text("Name"),
+                       .description = text("Description"),
+                       .manifest_path = text("ManifestPath"),
+                       .autostart = flag("Autostart"),
+                       .state = text("State"),
+                       .sub_state = text("SubState"),
+                       .result = text("Result"),
+                       .message = text("Message"),
+                       .state_change_usec = number("StateChangeTimestamp"),
+                       .unit = text("Unit"),
+                       .cpus = text("CPUs"),
+                       .memory = {},
+                       .devices = get<std::vector<std::string>>(properties, "Devices"),
+                       .dma = text("DMA"),
+                       .kernel_image = text("KernelImage"),
+                       .kernel_release = text("KernelRelease"),
+                       .cmdline = text("CommandLine"),
+                       .heartbeat = number("Heartbeat"),
+                       .heartbeat_usec = number("HeartbeatTimestamp"),
+                       .need_restart = flag("NeedRestart"),
+                       .need_reload = flag("NeedReload"),
+                       .findings = to_findings(get<std::vector<Properties>>(properties, "Findings"))};
+    for (const auto& range : get<std::vector<sdbus::Struct<std::uint64_t, std::uint64_t>>>(properties, "MemoryRanges"))
+        info.memory.emplace_back(range.get<0>(), range.get<1>());
+    return info;
+}
+
+class Manager final : public sdbus::ProxyInterfaces<org::parker1::Manager_proxy, sdbus::ObjectManager_proxy> {
+public:
+    using JobCall =
+        std::function<void(const std::string& job, const std::string& partition, const std::string& result)>;
+
+    Manager(sdbus::IConnection& connection, JobCall on_removed,
+            std::function<void(const std::string& partition)> on_new)
+        : ProxyInterfaces{connection, bus::bus_name, bus::manager_path},
+          on_removed_{std::move(on_removed)}, on_new_{std::move(on_new)}
+    {
+        registerProxy();
+    }
+    ~Manager() { unregisterProxy(); }
+
+    sdbus::IProxy& proxy() { return getProxy(); }
+
+private:
+    void onJobNew(const std::uint32_t& /*id*/, const sdbus::ObjectPath& /*job*/, const std::string& partition) override
+    {
+        on_new_(partition);
+    }
+    void onJobRemoved(const std::uint32_t& /*id*/, const sdbus::ObjectPath& job, const std::string& partition,
+                      const std::string& result) override
+    {
+        on_removed_(job, partition, result);
+    }
+    void onInterfacesAdded(const sdbus::ObjectPath& /*path*/,
+                           const std::map<std::string, Properties>& /*interfaces*/) override
+    {
+    }
+    void onInterfacesRemoved(const sdbus::ObjectPath& /*path*/, const std::vector<std::string>& /*interfaces*/) override
+    {
+    }
+
+    JobCall on_removed_;
+    std::function<void(const std::string&)> on_new_;
+};
+
+sd_event* new_event()
+{
+    sd_event* event = nullptr;
+    if (const int result = sd_event_new(&event); result < 0)
+        throw Error{Code::failed, "event loop", errno_text(-result)};
+    return event;
+}
+
+} // namespace
+
+std::uint64_t PartitionInfo::memory_bytes() const
+{
+    std::uint64_t bytes = 0;
+    for (const auto& [start, end] : memory)
+        bytes += end - start;
+    return bytes;
+}
+
+struct Client::Impl {
+    explicit Impl(bus::Kind kind);
+    ~Impl() { sd_event_unref(event); }
+    Impl(const Impl&) = delete;
+    Impl& operator=(const Impl&) = delete;
+
+    void on_properties(sdbus::Message& message);
+    void on_owner(sdbus::Message& message);
+    void on_unit_job(sdbus::Message& message);
+    void subscribe_to_systemd();
+    void tell(const std::string& partition, const std::string& text)
+    {
+        if (on_event)
+            on_event({partition, text});
+    }
+
+    sd_event* event = new_event();
+    std::exception_ptr failure;
+    bool subscribed = false;
+    bool runs = false;
+    std::map<std::string, std::string> ended;      // parkerd's job -> result
+    std::map<std::string, std::string> unit_ended; // systemd's
+    std::function<void(const Event&)> on_event;
+    std::unique_ptr<sdbus::IConnection> connection;
+    Manager manager;
+    std::unique_ptr<sdbus::IProxy> systemd;
+    std::vector<sdbus::Slot> matches;
+    bus::Attachment attachment;
+};
+
+Client::Impl::Impl(bus::Kind kind)
+    : connection{bus::connect(kind)}, manager{*connection,
+                                              [this](const std::string& job, const std::string& partition,
+                                                     const std::string& result) {
+                                                  ended[job] = result;
+                                                  tell(partition, "job ended: " + result);
+                                              },
+                                              [this](const std::string& partition) { tell(partition, "job begins"); }},
+      systemd{sdbus::createProxy(*connection, "org.freedesktop.systemd1", "/org/freedesktop/systemd1")},
+      attachment{event, *connection, [this](std::exception_ptr thrown) { failure = std::move(thrown); }}
+{
+    connection->setMethodCallTimeout(call_timeout);
+    matches.push_back(connection->addMatch(
+        "type='signal',sender='org.parker1',path_namespace='/org/parker1/partition',member='PropertiesChanged'",
+        [this](sdbus::Message& message) { on_properties(message); }));
+    matches.push_back(connection->addMatch("type='signal',sender='org.freedesktop.DBus',member='NameOwnerChanged',"
+                                           "arg0='org.parker1'",
+                                           [this](sdbus::Message& message) { on_owner(message); }));
+    const auto bus_itself = sdbus::createProxy(*connection, "org.freedesktop.DBus", "/org/freedesktop/DBus");
+    bus_itself->callMethod("NameHasOwner")
+        .onInterface("org.freedesktop.DBus")
+        .withArguments(std::string{bus::bus_name})
+        .storeResultsTo(runs);
+}
+
+void Client::Impl::on_properties(sdbus::Message& message)
+{
+    std::string interface;
+    Properties changed;
+    message >> interface >> changed;
+    const auto text = [&changed](const char* name) { return get<std::string>(changed, name); };
+    std::string line;
+    if (changed.contains("State") || changed.contains("SubState"))
+        line = fmt::format("{} {}", text("State"), text("SubState"));
+    else
+        for (const auto& [name, value] : changed)
+            line += (line.empty() ? "" : " ") + name;
+    tell(bus::partition_name(message.getPath()), line);
+}
+
+void Client::Impl::on_owner(sdbus::Message& message)
+{
+    std::string name;
+    std::string before;
+    std::string after;
+    message >> name >> before >> after;
+    runs = !after.empty();
+    if (!runs)
+        ended.clear();
+    tell("", runs ? "parkerd is there" : "parkerd is gone");
+}
+
+void Client::Impl::on_unit_job(sdbus::Message& message)
+{
+    std::uint32_t id = 0;
+    sdbus::ObjectPath job;
+    std::string unit;
+    std::string result;
+    message >> id >> job >> unit >> result;
+    unit_ended[job] = result;
+}
+
+void Client::Impl::subscribe_to_systemd()
+{
+    if (subscribed)
+        return;
+    matches.push_back(connection->addMatch("type='signal',sender='org.freedesktop.systemd1',"
+                                           "interface='org.freedesktop.systemd1.Manager',member='JobRemoved'",
+                                           [this](sdbus::Message& message) { on_unit_job(message); }));
+    // Without a subscriber, systemd does not tell of jobs.
+    systemd->callMethod("Subscribe").onInterface(systemd_manager);
+    subscribed = true;
+}
+
+Client::Client(bus::Kind kind)
+{
+    impl_ = translated([kind] { return std::make_unique<Impl>(kind); });
+}
+
+Client::~Client() = default;
+
+sd_event* Client::event()
+{
+    return impl_->event;
+}
+
+void Client::turn()
+{
+    if (const int result = sd_event_run(impl_->event, UINT64_MAX); result < 0)
+        throw Error{Code::failed, "event loop", errno_text(-result)};
+    if (impl_->failure)
+        translated([this] { std::rethrow_exception(std::exchange(impl_->failure, nullptr)); });
+}
+
+bool Client::daemon_runs() const
+{
+    return impl_->runs;
+}
+
+std::vector<PartitionInfo> Client::partitions()
+{
+    return translated([this] {
+        const Objects objects = impl_->manager.GetManagedObjects();
+        std::vector<PartitionInfo> partitions;
+        for (const auto& [path, interfaces] : objects)
+            if (const auto properties = interfaces.find(partition_interface); properties != interfaces.end())
+                partitions.push_back(to_info(properties->second));
+        std::ranges::sort(partitions, {}, &PartitionInfo::name);
+        return partitions;
+    });
+}
+
+PartitionInfo Client::partition(const std::string& name)
+{
+    return translated([this, &name] {
+        const auto path = impl_->manager.GetPartition(name);
+        const auto proxy = sdbus::createProxy(*impl_->connection, bus::bus_name, path);
+        Properties properties;
+        proxy->callMethod("GetAll")
+            .onInterface("org.freedesktop.DBus.Properties")
+            .withArguments(std::string{partition_interface})
+            .storeResultsTo(properties);
+        return to_info(properties);
+    });
+}
+
+Findings Client::findings()
+{
+    return translated([this] { return to_findings(impl_->manager.GetFindings()); });
+}
+
+std::string Client::plan(const std::vector<std::string>& names)
+{
+    return translated([this, &names] { return impl_->manager.Plan(names, 0); });
+}
+
+void Client::reload()
+{
+    translated([this] { impl_->manager.Reload(0); });
+}
+
+std::string Client::begin(Verb verb, const std::string& name)
+{
+    return translated([this, verb, &name]() -> std::string {
+        switch (verb) {
+        case Verb::start:
+            return impl_->manager.StartPartition(name, 0);
+        case Verb::stop:
+            return impl_->manager.StopPartition(name, 0);
+        case Verb::kill:
+            return impl_->manager.KillPartition(name, 0);
+        }
+        return {};
+    });
+}
+
+std::optional<std::string> Client::result(const std::string& job) const
+{
+    const auto entry = impl_->ended.find(job);
+    return entry == impl_->ended.end() ? std::nullopt : std::optional{entry->second};
+}
+
+void Client::run(Verb verb, const std::string& name)
+{
+    const auto job = begin(verb, name);
+    impl_->runs = true; // it has answered
+    while (!result(job)) {
+        turn();
+        if (!impl_->runs)
+            throw Error{Code::daemon_not_running, "parkerd", "went away before the job was done",
+                        "parkerctl status " + name};
+    }
+    if (const auto ended = *result(job); ended != "done") {
+        const auto* row = find_code(ended);
+        auto message = partition(name).message;
+        if (message.empty())
+            message = fmt::format("partition {}: the job failed ({})", name, ended);
+        throw Error{row != nullptr ? row->code : Code::failed, "", message};
+    }
+}
+
+void Client::run_unit(UnitVerb verb, const std::string& name)
+{
+    const auto unit = bus::unit_name(name);
+    const char* method = verb == UnitVerb::start ? "StartUnit" : verb == UnitVerb::stop ? "StopUnit" : "RestartUnit";
+    std::string job;
+    try {
+        impl_->subscribe_to_systemd();
+        sdbus::ObjectPath path;
+        impl_->systemd->callMethod(method)
+            .onInterface(systemd_manager)
+            .withArguments(unit, std::string{"replace"})
+            .storeResultsTo(path);
+        job = path;
+    } catch (const sdbus::Error& error) {
+        if (error.getName().starts_with("org.freedesktop.systemd1."))
+            throw Error{Code::failed, unit, error.getMessage()};
+        throw bus::from_bus(error);
+    }
+    while (!impl_->unit_ended.contains(job))
+        turn();
+    const auto& ended = impl_->unit_ended.at(job);
+    if (ended == "done" || ended == "skipped")
+        return;
+    const auto message = partition(name).message;
+    throw Error{Code::failed, unit, message.empty() ? "systemd's job ended with: " + ended : message,
+                "journalctl -u " + unit};
+}
+
+void Client::on_event(std::function<void(const Event&)> call)
+{
+    impl_->on_event = std::move(call);
+}
+
+} // namespace parker

@@ -1,0 +1,89 @@
+// SPDX-License-Identifier: LGPL-2.1-or-later
+#pragma once
+
+#include <systemd/sd-event.h>
+
+#include <cstdint>
+#include <functional>
+#include <memory>
+#include <optional>
+#include <string>
+#include <utility>
+#include <vector>
+
+#include "bus/names.h"
+#include "manifest/finding.h"
+
+namespace parker {
+
+// A partition as the bus shows it (schemas/org.parker1.Partition.xml).
+struct PartitionInfo {
+    std::string name;
+    std::string description;
+    std::string manifest_path;
+    bool autostart = false;
+    std::string state;
+    std::string sub_state;
+    std::string result;
+    std::string message;
+    std::uint64_t state_change_usec = 0;
+    std::string unit;
+    std::string cpus;
+    std::vector<std::pair<std::uint64_t, std::uint64_t>> memory; // start, end
+    std::vector<std::string> devices;
+    std::string dma;
+    std::string kernel_image;
+    std::string kernel_release;
+    std::string cmdline;
+    std::uint64_t heartbeat = 0;
+    std::uint64_t heartbeat_usec = 0;
+    bool need_restart = false;
+    bool need_reload = false;
+    Findings findings;
+
+    std::uint64_t memory_bytes() const;
+};
+
+// parkerd's client, and systemd's for the units parker@NAME.service. Throws Error, as the daemon did. One thread:
+// things happen in event()'s loop, which the waiting calls turn.
+class Client {
+public:
+    enum class Verb { start, stop, kill };
+
+    explicit Client(bus::Kind kind);
+    ~Client();
+    Client(const Client&) = delete;
+    Client& operator=(const Client&) = delete;
+
+    sd_event* event();
+    void turn();              // waits for something to happen; throws what went wrong on the bus
+    bool daemon_runs() const; // as of the last turn(); any call below starts it
+
+    std::vector<PartitionInfo> partitions(); // ordered by name
+    PartitionInfo partition(const std::string& name);
+    Findings findings();
+    std::string plan(const std::vector<std::string>& names); // JSON
+    void reload();
+
+    // A job of parkerd: its path; how it ended ("done" or a code), once it has.
+    std::string begin(Verb verb, const std::string& name);
+    std::optional<std::string> result(const std::string& job) const;
+    void run(Verb verb, const std::string& name); // begins and waits
+
+    // A job of systemd on parker@NAME.service, and waits.
+    enum class UnitVerb { start, stop, restart };
+    void run_unit(UnitVerb verb, const std::string& name);
+
+    // Something about any partition has changed: a line of `parkerctl events`, and whose.
+    struct Event {
+        std::string partition; // empty: parkerd itself came or went
+        std::string text;
+    };
+    void on_event(std::function<void(const Event&)> call);
+
+private:
+    struct Impl;
+    std::unique_ptr<Impl> impl_;
+};
+
+} // namespace parker

@@ -1,0 +1,203 @@
+// SPDX-License-Identifier: LGPL-2.1-or-later
+#include "cli/host_report.h"
+
+#include <fmt/format.h>
+
+#include <algorithm>
+#include <set>
+#include <utility>
+
+#include "base/error.h"
+#include "machine/kernel_words.h"
+#include "manifest/manifest.h"
+
+namespace parker::cli {
+namespace {
+
+using Json = nlohmann::ordered_json;
+
+std::string hexadecimal(unsigned id)
+{
+    return fmt::format("{:04x}", id);
+}
+
+} // namespace
+
+std::string describe(const Machine::PciFunction& function)
+{
+    return fmt::format("{} {}", function.vendor_name.empty() ? hexadecimal(function.vendor) : function.vendor_name,
+                       function.device_name.empty() ? hexadecimal(function.device) : function.device_name);
+}
+
+namespace {
+
+Json bars_json(const std::vector<Machine::Bar>& bars)
+{
+    auto list = Json::array();
+    for (const auto& bar : bars)
+        list.push_back(Json{{"number", bar.number},
+                            {"start", bar.start},
+                            {"bytes", bar.bytes},
+                            {"ports", bar.is_ports},
+                            {"64_bit", bar.is_64_bit},
+                            {"prefetchable", bar.is_prefetchable}});
+    return list;
+}
+
+// null: a description does not say.
+Json known(const Machine& machine, Json value)
+{
+    return machine.described ? Json{} : std::move(value);
+}
+
+} // namespace
+
+HostReport::HostReport(const Machine& machine, bool module)
+    : machine_{machine}, module_{module}, room_{machine}, words_{relevant_words(machine.kernel_cmdline)}
+{
+}
+
+// Why a partition cannot have the function, as planning it alone would say.
+HostReport::Verdict HostReport::judge(const Machine::PciFunction& function) const
+{
+    Manifest manifest;
+    for (const auto& other : machine_.functions_on_bus(function.bdf)) // a bus goes as a whole
+        if (function.parent || other.bdf == function.bdf)
+            manifest.devices.push_back({.at = {}, .pci = other.bdf});
+    Findings findings;
+    Complaints complaints{manifest, findings};
+    (void)room_.choose(manifest, {}, complaints);
+    const auto error = std::ranges::find(findings, Severity::error, &Finding::severity);
+    if (error != findings.end())
+        return {false, std::string{info(error->code).name}, error->message};
+    if (machine_.described)
+        return {std::nullopt, "", "a description does not say whether the function raises MSI"};
+    return {true, "", ""};
+}
+
+const HostReport::Verdict& HostReport::verdict(const Machine::PciFunction& function)
+{
+    const auto& of = function.parent ? machine_.functions_on_bus(function.bdf).front().bdf : function.bdf;
+    const auto found = verdicts_.find(of);
+    return found != verdicts_.end() ? found->second : verdicts_.emplace(of, judge(function)).first->second;
+}
+
+std::vector<std::string> HostReport::advice() const
+{
+    std::vector<std::string> lines;
+    if (machine_.described)
+        return lines;
+    if (std::ranges::find(words_, "no_ipi_broadcast=1") == words_.end())
+        lines.emplace_back("boot with no_ipi_broadcast=1: interrupts to all CPUs at once would reach partitions");
+    if (machine_.interrupt_remapping)
+        lines.emplace_back("boot with intremap=off: with interrupt remapping on, devices of partitions have no "
+                           "interrupts");
+    if (!machine_.iommu)
+        lines.emplace_back("boot with intel_iommu=on (Intel; on AMD it is on by default): without an IOMMU, a "
+                           "partition's devices can write anywhere");
+    if (!module_)
+        lines.emplace_back("load the module: modprobe parker");
+    return lines;
+}
+
+Json HostReport::cpus_json() const
+{
+    auto kinds = Json::array();
+    for (const auto& kind : machine_.kinds)
+        kinds.push_back(Json{{"cpus", kind.cpus.to_string()},
+                             {"name", kind.name},
+                             {"efficiency", kind.efficiency ? Json(*kind.efficiency) : Json{}},
+                             {"max_mhz", kind.max_mhz}});
+    return Json{{"count", machine_.online.size()},
+                {"online", machine_.online.to_string()},
+                {"offline", (machine_.possible - machine_.online).to_string()},
+                {"possible", machine_.possible.to_string()},
+                {"disallowed", machine_.disallowed.to_string()},
+                {"isolated", machine_.isolated.to_string()},
+                {"nohz_full", machine_.nohz_full.to_string()},
+                {"boot_cpu", machine_.boot_cpu},
+                {"kinds", std::move(kinds)}};
+}
+
+Json HostReport::nodes_json() const
+{
+    auto nodes = Json::array();
+    for (const auto& node : machine_.nodes)
+        nodes.push_back(Json{{"id", node.id},
+                             {"cpus", node.cpus.to_string()},
+                             {"total_bytes", node.total_bytes},
+                             {"free_bytes", known(machine_, node.free_bytes)},
+                             {"distances", node.distances}});
+    return nodes;
+}
+
+Json HostReport::function_json(const Machine::PciFunction& function)
+{
+    const auto& may = verdict(function);
+    const auto* port = machine_.root_port(function);
+    Json entry{{"pci", function.bdf.to_string()},
+               {"class", fmt::format("{:06x}", function.class_code)},
+               {"vendor", hexadecimal(function.vendor)},
+               {"device", hexadecimal(function.device)},
+               {"name", describe(function)},
+               {"driver", known(machine_, function.driver)},
+               {"node", function.node ? Json(*function.node) : Json{}},
+               {"iommu_group", function.iommu_group ? Json(*function.iommu_group) : Json{}},
+               {"root_port", port != nullptr ? Json(port->bdf.to_string()) : Json{}},
+               {"functions_on_bus", machine_.functions_on_bus(function.bdf).size()},
+               {"bridge", function.is_bridge},
+               {"msi", known(machine_, function.has_msi)},
+               {"bars", known(machine_, bars_json(function.bars))},
+               {"assignable", may.assignable ? Json(*may.assignable) : Json{}}};
+    if (function.max_virtual > 0)
+        entry["sriov"] = Json{{"max", function.max_virtual}, {"now", function.virtual_functions}};
+    if (function.physical_function)
+        entry["physical_function"] = function.physical_function->to_string();
+    if (!may.code.empty())
+        entry["code"] = may.code;
+    if (!may.why.empty())
+        entry["why"] = may.why;
+    return entry;
+}
+
+Json HostReport::to_json()
+{
+    std::set<unsigned> packages;
+    auto cores = Json::array();
+    for (const auto& core : machine_.cores) {
+        packages.insert(core.package);
+        cores.push_back(Json{{"cpus", core.cpus.to_string()},
+                             {"package", core.package},
+                             {"node", core.node},
+                             {"l3", machine_.l3.empty() ? Json{} : Json(core.l3)}});
+    }
+    auto caches = Json::array();
+    for (const auto& cache : machine_.l3)
+        caches.push_back(Json{{"id", cache.id}, {"cpus", cache.cpus.to_string()}, {"bytes", cache.bytes}});
+    auto vulnerabilities = Json::object();
+    for (const auto& [name, state] : machine_.vulnerabilities)
+        vulnerabilities[name] = state;
+    auto functions = Json::array();
+    for (const auto& function : machine_.functions)
+        functions.push_back(function_json(function));
+    return Json{{"described", machine_.described},
+                {"vendor", machine_.vendor},
+                {"product", machine_.product},
+                {"cpus", cpus_json()},
+                {"packages", packages.size()},
+                {"cores", machine_.cores_known ? Json(machine_.cores.size()) : Json{}},
+                {"core_list", std::move(cores)},
+                {"l3", std::move(caches)},
+                {"nodes", nodes_json()},
+                {"kernel_release", machine_.kernel_release},
+                {"kernel_cmdline", known(machine_, machine_.kernel_cmdline)},
+                {"kernel_words", words_},
+                {"vulnerabilities", std::move(vulnerabilities)},
+                {"iommu", known(machine_, machine_.iommu)},
+                {"interrupt_remapping", known(machine_, machine_.interrupt_remapping)},
+                {"module_loaded", known(machine_, module_)},
+                {"advice", advice()},
+                {"functions", std::move(functions)}};
+}
+
+} // namespace parker::cli

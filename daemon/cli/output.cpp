@@ -1,0 +1,111 @@
+// SPDX-License-Identifier: LGPL-2.1-or-later
+#include "cli/output.h"
+
+#include <fmt/chrono.h>
+#include <fmt/format.h>
+
+#include <algorithm>
+#include <cstdlib>
+#include <ctime>
+#include <string_view>
+
+#include "bus/json.h"
+
+namespace parker::cli {
+
+using Json = nlohmann::ordered_json;
+
+void print_json(const Json& json, JsonMode mode)
+{
+    fmt::print("{}\n", dump(json, mode == JsonMode::pretty ? 2 : -1));
+}
+
+Json to_json(const PartitionInfo& info)
+{
+    auto memory = Json::array();
+    for (const auto& [start, end] : info.memory)
+        memory.push_back(Json{{"start", start}, {"end", end}});
+    return Json{{"name", info.name},
+                {"description", info.description},
+                {"manifest_path", info.manifest_path},
+                {"autostart", info.autostart},
+                {"state", info.state},
+                {"sub_state", info.sub_state},
+                {"result", info.result},
+                {"message", info.message},
+                {"state_change_usec", info.state_change_usec},
+                {"unit", info.unit},
+                {"cpus", info.cpus},
+                {"memory_bytes", info.memory_bytes()},
+                {"memory", std::move(memory)},
+                {"devices", info.devices},
+                {"dma", info.dma},
+                {"kernel_image", info.kernel_image},
+                {"kernel_release", info.kernel_release},
+                {"cmdline", info.cmdline},
+                {"heartbeat", info.heartbeat},
+                {"heartbeat_usec", info.heartbeat_usec},
+                {"need_restart", info.need_restart},
+                {"need_reload", info.need_reload},
+                {"findings", parker::to_json(info.findings)}};
+}
+
+void print_table(const std::vector<std::vector<std::string>>& rows, bool legend)
+{
+    std::vector<std::size_t> widths;
+    for (std::size_t row = legend ? 0 : 1; row < rows.size(); ++row)
+        for (std::size_t column = 0; column < rows[row].size(); ++column) {
+            widths.resize(std::max(widths.size(), column + 1));
+            widths[column] = std::max(widths[column], rows[row][column].size());
+        }
+    for (std::size_t row = legend ? 0 : 1; row < rows.size(); ++row) {
+        std::string line;
+        for (std::size_t column = 0; column < rows[row].size(); ++column)
+            line += fmt::format("{:<{}}  ", rows[row][column], widths[column]);
+        line.erase(line.find_last_not_of(' ') + 1);
+        fmt::print("{}\n", line);
+    }
+}
+
+void print_findings(const Findings& findings)
+{
+    for (const auto& finding : findings)
+        fmt::print(stderr, "{}\n", to_text(finding));
+}
+
+int exit_code(const Findings& findings)
+{
+    const auto first = std::ranges::find(findings, Severity::error, &Finding::severity);
+    return first == findings.end() ? 0 : info(first->code).exit_code;
+}
+
+void complain(const std::string& text)
+{
+    // sd-daemon(3): a line's priority.
+    const bool journal = std::getenv("JOURNAL_STREAM") != nullptr;
+    std::string_view rest = text;
+    while (!rest.empty()) {
+        const auto line = rest.substr(0, rest.find('\n'));
+        fmt::print(stderr, "{}{}\n", journal ? "<3>" : "", line);
+        rest.remove_prefix(std::min(line.size() + 1, rest.size()));
+    }
+}
+
+void print_error(const Error& error)
+{
+    complain(fmt::format("parkerctl: {}", error.what()));
+    if (!error.suggestion().empty())
+        complain("  try: " + error.suggestion());
+}
+
+std::string local_time(std::uint64_t realtime_usec)
+{
+    if (realtime_usec == 0)
+        return "-";
+    const auto seconds = static_cast<std::time_t>(realtime_usec / 1'000'000);
+    std::tm local{};
+    ::localtime_r(&seconds, &local);
+    return fmt::format("{:%Y-%m-%d %H:%M:%S}", local);
+}
+
+} // namespace parker::cli

@@ -1,0 +1,22 @@
+// SPDX-License-Identifier: LGPL-2.1-or-later
+#include "cli/host_report.h"
+#include "cli/machine_source.h"
+#include "cli/output.h"
+#include "cli/verb.h"
+
+namespace parker::cli {
+
+Run declare_host(CLI::App& /*command*/, const Common& common)
+{
+    return [&common] {
+        const auto machine = read_machine(common);
+        HostReport report{machine, std::filesystem::exists(common.sysroot / "sys/class/parker")};
+        if (common.json != JsonMode::off)
+            print_json(report.to_json(), common.json);
+        else
+            report.print(!common.no_legend);
+        return 0;
+    };
+}
+
+} // namespace parker::cli

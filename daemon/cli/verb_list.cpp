@@ -1,0 +1,31 @@
+// SPDX-License-Identifier: LGPL-2.1-or-later
+#include <algorithm>
+
+#include "base/bytes.h"
+#include "cli/client.h"
+#include "cli/verb.h"
+
+namespace parker::cli {
+
+Run declare_list(CLI::App& /*command*/, const Common& common)
+{
+    return [&common] {
+        const auto partitions = Client{common.bus()}.partitions();
+        if (common.json != JsonMode::off) {
+            auto json = nlohmann::ordered_json::array();
+            for (const auto& partition : partitions)
+                json.push_back(to_json(partition));
+            print_json(json, common.json);
+            return 0;
+        }
+        std::vector<std::vector<std::string>> rows{{"NAME", "STATE", "SUB", "CPUS", "MEMORY", "DESCRIPTION"}};
+        for (const auto& partition : partitions)
+            rows.push_back(
+                {partition.name, partition.state, partition.sub_state, partition.cpus.empty() ? "-" : partition.cpus,
+                 partition.memory.empty() ? "-" : format_bytes(partition.memory_bytes()), partition.description});
+        print_table(rows, !common.no_legend && !partitions.empty());
+        return 0;
+    };
+}
+
+} // namespace parker::cli

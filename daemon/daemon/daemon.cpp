@@ -1,0 +1,303 @@
+// SPDX-License-Identifier: LGPL-2.1-or-later
+#include "daemon/daemon.h"
+
+#include <fmt/format.h>
+#include <systemd/sd-daemon.h>
+
+#include <algorithm>
+#include <csignal>
+#include <ctime>
+#include <map>
+
+#include "control/kernel.h"
+#include "daemon/faults.h"
+#include "daemon/simulated_machine.h"
+#include "firmware/firmware.h"
+#include "machine/read.h"
+#include "manifest/load.h"
+
+namespace parker {
+namespace {
+
+std::filesystem::path below(const std::filesystem::path& directory, const char* file)
+{
+    return directory.empty() ? std::filesystem::path{} : directory / file;
+}
+
+std::uint64_t monotonic_usec()
+{
+    using namespace std::chrono;
+    return static_cast<std::uint64_t>(duration_cast<microseconds>(steady_clock::now().time_since_epoch()).count());
+}
+
+} // namespace
+
+Daemon::Daemon(Loop& loop, Log& log, DaemonOptions options)
+    : loop_{loop}, log_{log}, options_{std::move(options)}, control_{make_control()}, workers_{loop},
+      fleet_{{.control = *control_,
+              .executor = workers_,
+              .machine = [this] { return machine(); },
+              .now = &Fleet::Clock::now,
+              .options = options_.plan,
+              .build = &firmware::build,
+              .state_directory = below(options_.runtime_directory, "partitions")},
+             *this},
+      seen_{below(options_.runtime_directory, "seen")}
+{
+}
+
+Daemon::~Daemon()
+{
+    workers_.stop(); // what it does is about the fleet, which goes before it
+}
+
+std::unique_ptr<Control> Daemon::make_control()
+{
+    if (!options_.simulate)
+        return std::make_unique<KernelControl>();
+    auto simulated = std::make_unique<SimulatedControl>(machine(), &SimulatedControl::Clock::now);
+    for (const auto& fault : options_.faults)
+        inject(*simulated, fault);
+    simulated_ = simulated.get();
+    return simulated;
+}
+
+// In the workers. Nothing is kept from one reading to the next, so that what udev tells of CPUs, memory and PCI is
+// never missed.
+Machine Daemon::machine()
+{
+    const std::lock_guard lock{reading_};
+    if (options_.simulate && options_.sysroot == "/")
+        return simulated_machine(options_.simulated_nodes);
+    return read_machine({options_.sysroot, below(options_.runtime_directory, "topology.json")});
+}
+
+void Daemon::start()
+{
+    handles_.push_back(loop_.on_signal(SIGTERM, [this] { loop_.stop(); }));
+    handles_.push_back(loop_.on_signal(SIGINT, [this] { loop_.stop(); }));
+    handles_.push_back(loop_.on_signal(SIGHUP, [this] { reload_for_systemd(); }));
+    handles_.push_back(loop_.after_events([this] { after_events(); }));
+    deadline_ = loop_.timer([this] { on_time(); });
+
+    if (!options_.simulate)
+        monitor_ = std::make_unique<ModuleMonitor>(loop_, [this](const std::string& name) {
+            log_.write(LOG_DEBUG, fmt::format("{}: event of the module", name), {.partition = name});
+            fleet_.on_module_event(name);
+        });
+    try {
+        fleet_.adopt();
+    } catch (const Error& error) {
+        if (error.code() != Code::module_missing)
+            throw;
+        // Manifests can be checked, and everything else says what is missing.
+        log_.write(LOG_WARNING, fmt::format("{}; {}", error.what(), error.suggestion()), {.code = "module-missing"});
+    }
+
+    watch_ = std::make_unique<DirectoryWatch>(loop_, options_.manifest_directories, [this] { reload({}); });
+    define(load_directories(options_.manifest_directories));
+
+    std::vector<std::string> directories;
+    for (const auto& directory : options_.manifest_directories)
+        directories.push_back(directory);
+    service_ = std::make_unique<bus::Service>(loop_.get(), options_.bus, fleet_, static_cast<Host&>(*this),
+                                              bus::Service::Facts{.version = PARKER_VERSION,
+                                                                  .manifest_directories = directories,
+                                                                  .simulated = options_.simulate});
+    service_->acquire_name();
+
+    for (const auto& name : fleet_.names())
+        autostart(name);
+    after_events();
+    sd_notify(0, "READY=1");
+    log_.write(LOG_INFO, fmt::format("ready: {}", status_line()));
+}
+
+void Daemon::reload(Done done)
+{
+    const auto manifests = std::make_shared<Manifests>();
+    ++reloads_;
+    workers_.submit(
+        {"/manifests"},
+        [manifests, directories = options_.manifest_directories] { *manifests = load_directories(directories); },
+        [this, manifests, done = std::move(done)](const std::optional<Error>& error) {
+            --reloads_;
+            if (!error)
+                define(*manifests);
+            else
+                log_.write(LOG_ERR, fmt::format("manifests: {}", error->what()));
+            if (done)
+                done(error);
+        });
+}
+
+void Daemon::when_settled(std::function<void()> call)
+{
+    if (watch_->pending() || reloads_ != 0)
+        reload([call = std::move(call)](const std::optional<Error>&) { call(); });
+    else
+        call();
+}
+
+// systemctl reload: sd_notify(3), "RELOADING=1".
+void Daemon::reload_for_systemd()
+{
+    sd_notifyf(0, "RELOADING=1\nMONOTONIC_USEC=%llu", static_cast<unsigned long long>(monotonic_usec()));
+    reload([](const std::optional<Error>&) { sd_notify(0, "READY=1"); });
+}
+
+void Daemon::define(const Manifests& manifests)
+{
+    fleet_.define(manifests);
+    status_changed_ = true;
+
+    // What was there at the last reading has been said.
+    std::vector<std::string> texts;
+    for (const auto& finding : fleet_.findings()) {
+        texts.push_back(to_text(finding));
+        if (std::ranges::find(logged_findings_, texts.back()) == logged_findings_.end())
+            log_.write(finding.severity == Severity::error ? LOG_ERR : LOG_WARNING, texts.back(),
+                       {.partition = finding.partition, .code = std::string{info(finding.code).name}});
+    }
+    logged_findings_ = std::move(texts);
+}
+
+void Daemon::plan(std::function<void(const std::optional<Error>&, Preview)> done)
+{
+    fleet_.plan(std::move(done));
+}
+
+void Daemon::broken(const std::string& what)
+{
+    loop_.fail(std::make_exception_ptr(Error{Code::failed, "bus", what}));
+}
+
+void Daemon::partition_appeared(const std::string& name)
+{
+    if (service_) {
+        service_->partition_appeared(name);
+        autostart(name);
+    }
+    note_state(name);
+}
+
+void Daemon::partition_changed(const std::string& name)
+{
+    if (service_)
+        service_->partition_changed(name);
+    note_state(name);
+}
+
+void Daemon::partition_gone(const std::string& name)
+{
+    log_.write(LOG_INFO, fmt::format("{}: gone", name), {.partition = name});
+    states_.erase(name);
+    seen_.remove(name);
+    status_changed_ = true;
+    if (!service_)
+        return;
+    service_->partition_gone(name);
+    // The unit's supervisor has seen the partition end; this also ends a unit that waits for its next try.
+    if (options_.bus == bus::Kind::system)
+        service_->stop_unit(name, [this, name](const std::optional<Error>& error) {
+            if (error)
+                log_.write(LOG_DEBUG, error->what(), {.partition = name});
+        });
+}
+
+void Daemon::job_new(std::uint32_t id, const std::string& partition)
+{
+    log_.write(LOG_DEBUG, fmt::format("{}: job {}", partition, id), {.partition = partition, .job = id});
+    if (service_)
+        service_->job_new(id, partition);
+}
+
+void Daemon::job_removed(std::uint32_t id, const std::string& partition, const std::optional<Error>& error)
+{
+    if (error)
+        log_.write(LOG_ERR,
+                   error->suggestion().empty() ? error->what()
+                                               : fmt::format("{}; {}", error->what(), error->suggestion()),
+                   {.partition = partition, .job = id, .code = std::string{info(error->code()).name}});
+    if (service_)
+        service_->job_removed(id, partition, error);
+}
+
+void Daemon::note_state(const std::string& name)
+{
+    const auto status = fleet_.status(name);
+    const auto now = std::pair{status.state, status.sub_state};
+    const auto [entry, added] = states_.try_emplace(name, now);
+    if (!added && entry->second == now)
+        return;
+    entry->second = now;
+    status_changed_ = true;
+    auto text = fmt::format("{}: {} ({})", name, to_string(status.state), to_string(status.sub_state));
+    if (!added && (status.state == State::inactive || status.state == State::failed))
+        text += fmt::format(", result {}", to_string(status.result));
+    if (!status.message.empty())
+        text += ": " + status.message;
+    log_.write(status.state == State::failed ? LOG_WARNING : LOG_INFO, text, {.partition = name});
+}
+
+void Daemon::autostart(const std::string& name)
+{
+    const auto status = fleet_.status(name);
+    if (!seen_.add(name) || !status.autostart || status.state != State::inactive)
+        return;
+    const auto report = [this, name](const std::optional<Error>& error) {
+        if (error)
+            log_.write(LOG_ERR, fmt::format("{}: autostart: {}", name, error->what()), {.partition = name});
+    };
+    if (options_.bus == bus::Kind::system) {
+        service_->start_unit(name, report);
+        return;
+    }
+    // On a session bus there is no unit. Not at once: the fleet may be in the middle of telling.
+    workers_.post([this, name, report] {
+        try {
+            (void)fleet_.begin(Fleet::Verb::start, name);
+        } catch (const Error& error) {
+            report(error);
+        }
+    });
+}
+
+// After each turn of the loop: what has happened may have moved the next deadline.
+void Daemon::after_events()
+{
+    auto next = fleet_.next_deadline();
+    if (simulated_ != nullptr)
+        if (const auto event = simulated_->next_event(); event && (!next || *event < *next))
+            next = event;
+    deadline_->at(next);
+    if (std::exchange(status_changed_, false))
+        sd_notifyf(0, "STATUS=%s", status_line().c_str());
+}
+
+void Daemon::on_time()
+{
+    if (simulated_ != nullptr)
+        for (const auto& name : simulated_->advance())
+            fleet_.on_module_event(name);
+    if (const auto next = fleet_.next_deadline(); next && *next <= Fleet::Clock::now())
+        fleet_.on_deadline();
+}
+
+std::string Daemon::status_line() const
+{
+    std::map<State, unsigned> counts;
+    const auto names = fleet_.names();
+    for (const auto& name : names)
+        ++counts[fleet_.status(name).state];
+    auto line = fmt::format("{} partition{}", names.size(), names.size() == 1 ? "" : "s");
+    for (const auto state : {State::activating, State::active, State::deactivating, State::failed})
+        if (const auto count = counts[state]; count != 0)
+            line += fmt::format(", {} {}", count, to_string(state));
+    const auto broken = std::ranges::count(fleet_.findings(), Severity::error, &Finding::severity);
+    if (broken != 0)
+        line += fmt::format("; {} error{} in manifests", broken, broken == 1 ? "" : "s");
+    return line;
+}
+
+} // namespace parker

@@ -1,0 +1,4 @@
+/* SPDX-License-Identifier: LGPL-2.1-or-later */
+#ifndef PARKER_AML_CONTROL_MARKER
+#define PARKER_AML_CONTROL_MARKER 0x4C5254434B524150
+#endif

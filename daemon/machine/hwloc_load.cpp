@@ -1,0 +1,131 @@
+// SPDX-License-Identifier: LGPL-2.1-or-later
+#include "machine/hwloc_load.h"
+
+#include <cstdlib>
+#include <functional>
+#include <optional>
+
+#include "base/error.h"
+#include "machine/topology.h"
+#include "machine/trial.h"
+
+namespace parker {
+namespace {
+
+constexpr const char* live_root = "/";
+
+using Choose = std::function<bool(hwloc_topology_t topology)>;
+
+// Null if hwloc cannot.
+Hwloc load(const Choose& choose_source)
+{
+    Hwloc topology{nullptr, hwloc_topology_destroy};
+    hwloc_topology_t raw = nullptr;
+    if (hwloc_topology_init(&raw) != 0)
+        return topology;
+    topology.reset(raw);
+
+    // CPUs that a cgroup keeps from us are CPUs all the same.
+    hwloc_topology_set_flags(raw, HWLOC_TOPOLOGY_FLAG_INCLUDE_DISALLOWED);
+    // The x86 component would bind this thread to each CPU in turn, and so disturb whatever runs there.
+    hwloc_topology_set_components(raw, HWLOC_TOPOLOGY_COMPONENTS_FLAG_BLACKLIST, "x86");
+    hwloc_topology_set_all_types_filter(raw, HWLOC_TYPE_FILTER_KEEP_NONE);
+    for (const auto type : {HWLOC_OBJ_PACKAGE, HWLOC_OBJ_CORE, HWLOC_OBJ_L3CACHE})
+        hwloc_topology_set_type_filter(raw, type, HWLOC_TYPE_FILTER_KEEP_ALL);
+    // Of descriptions, groups alone say which CPUs a node of theirs is near.
+    hwloc_topology_set_type_filter(raw, HWLOC_OBJ_GROUP, HWLOC_TYPE_FILTER_KEEP_STRUCTURE);
+    if (!choose_source(raw) || hwloc_topology_load(raw) != 0)
+        topology.reset();
+    return topology;
+}
+
+bool choose_xml(hwloc_topology_t topology, const std::string& xml)
+{
+    for (const auto type : {HWLOC_OBJ_BRIDGE, HWLOC_OBJ_PCI_DEVICE})
+        hwloc_topology_set_type_filter(topology, type, HWLOC_TYPE_FILTER_KEEP_ALL);
+    return hwloc_topology_set_xmlbuffer(topology, xml.c_str(), static_cast<int>(xml.size() + 1)) == 0;
+}
+
+std::optional<std::string> export_xml(hwloc_topology_t topology)
+{
+    char* buffer = nullptr;
+    int bytes = 0; // with the final 0
+    if (hwloc_topology_export_xmlbuffer(topology, &buffer, &bytes, 0) != 0)
+        return std::nullopt;
+    std::string xml{buffer, static_cast<std::size_t>(bytes) - 1};
+    hwloc_free_xmlbuffer(topology, buffer);
+    return xml;
+}
+
+// hwloc takes its orders from the environment, too. There, nobody but us has a say.
+void clear_environment()
+{
+    for (const auto* name : {"HWLOC_XMLFILE", "HWLOC_SYNTHETIC", "HWLOC_CPUID_PATH", "HWLOC_COMPONENTS",
+                             "HWLOC_THISSYSTEM", "HWLOC_FSROOT"})
+        if (std::getenv(name) != nullptr)
+            ::unsetenv(name);
+}
+
+Hwloc load_foreign(const Choose& choose_source, const std::string& name, const std::string& what)
+{
+    clear_environment();
+    ::setenv("HWLOC_HIDE_ERRORS", "2", 1); // it would speak to stderr about a machine's contradictions
+    // Of its two XML libraries the small one: it knows neither entities nor DTDs, and is there on every machine.
+    ::setenv("HWLOC_LIBXML", "0", 1);
+    const auto trial = try_in_child([&choose_source, &name] {
+        ::setenv("HWLOC_XML_VERBOSE", "1", 1);
+        ::setenv("HWLOC_SYNTHETIC_VERBOSE", "1", 1);
+        const auto loaded = load(choose_source);
+        if (!loaded)
+            return std::optional<std::string>{};
+        check_size(loaded.get(), name);
+        return export_xml(loaded.get());
+    });
+    // What comes back is of hwloc's own making, and no larger than a machine.
+    auto topology = trial.result ? load([&trial](hwloc_topology_t empty) { return choose_xml(empty, *trial.result); })
+                                 : Hwloc{nullptr, hwloc_topology_destroy};
+    if (trial.refused)
+        throw Error{Code::bad_machine, name, trial.words};
+    if (!topology) {
+        const bool tells_nothing = trial.words.empty() || trial.words.starts_with("Failed to parse XML input");
+        throw Error{Code::bad_machine, name, what + (tells_nothing ? "" : ": " + trial.words)};
+    }
+    return topology;
+}
+
+} // namespace
+
+Hwloc load_sysroot(const std::filesystem::path& sysroot)
+{
+    if (sysroot == live_root) {
+        clear_environment();
+        auto topology = load([](hwloc_topology_t) { return true; });
+        if (!topology)
+            throw Error{Code::bad_machine, live_root, "hwloc cannot read the machine's topology"};
+        return topology;
+    }
+    return load_foreign(
+        [&sysroot](hwloc_topology_t) {
+            // There is no other way to tell it. It is asked for when the topology is loaded, and never again.
+            ::setenv("HWLOC_FSROOT", sysroot.c_str(), 1);
+            return true;
+        },
+        sysroot.string(), "hwloc cannot read a topology there");
+}
+
+Hwloc load_xml(const std::string& xml, const std::string& name)
+{
+    return load_foreign([&xml](hwloc_topology_t topology) { return choose_xml(topology, xml); }, name,
+                        "this is no hwloc export");
+}
+
+Hwloc load_synthetic(const std::string& description)
+{
+    return load_foreign(
+        [&description](hwloc_topology_t topology) {
+            return hwloc_topology_set_synthetic(topology, description.c_str()) == 0;
+        },
+        "machine \"" + description + "\"", "hwloc does not understand this description");
+}
+
+} // namespace parker

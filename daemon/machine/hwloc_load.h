@@ -1,0 +1,21 @@
+// SPDX-License-Identifier: LGPL-2.1-or-later
+#pragma once
+
+#include <hwloc.h>
+
+#include <filesystem>
+#include <memory>
+#include <string>
+
+namespace parker {
+
+using Hwloc = std::unique_ptr<hwloc_topology, void (*)(hwloc_topology_t)>;
+
+// Packages, cores, L3 caches, CPUs and NUMA nodes; of descriptions, PCI too. Anything but the live machine is read in a
+// child process, which hands over what it made of it, and the environment is changed: for programs with one thread,
+// which those are that look at a machine other than their own. Throws Error.
+Hwloc load_sysroot(const std::filesystem::path& sysroot);
+Hwloc load_xml(const std::string& xml, const std::string& name);
+Hwloc load_synthetic(const std::string& description);
+
+} // namespace parker

@@ -1,0 +1,158 @@
+// SPDX-License-Identifier: LGPL-2.1-or-later
+#include "machine/pci.h"
+
+#include <algorithm>
+
+#include "machine/config_space.h"
+#include "machine/pci_names.h"
+#include "machine/text.h"
+
+namespace parker {
+namespace {
+
+// A device may take microseconds for each four bytes: no more is read than is needed.
+constexpr std::size_t header_bytes = 64;
+constexpr std::size_t header_and_capabilities_bytes = 256;
+
+std::string last_component(const std::string& path)
+{
+    return path.substr(path.rfind('/') + 1);
+}
+
+// The device's folder lies in that of the bridge above it: "…/pci0000:00/0000:00:01.0/0000:01:00.0".
+std::optional<Bdf> parent_of(std::string_view device_path)
+{
+    const auto last = device_path.rfind('/');
+    if (last == std::string_view::npos)
+        return std::nullopt;
+    const auto above = device_path.substr(0, last);
+    return Bdf::parse(above.substr(above.rfind('/') + 1));
+}
+
+// "START END FLAGS" a line; flags: include/linux/ioport.h.
+std::vector<Machine::Bar> parse_bars(std::string_view resource)
+{
+    constexpr unsigned max_bars = 6; // what follows are ROMs, virtual functions' BARs and a bridge's windows
+    constexpr std::uint64_t ports = 0x100;
+    constexpr std::uint64_t memory = 0x200;
+    constexpr std::uint64_t prefetchable = 0x2000;
+    constexpr std::uint64_t is_64_bit = 0x100000;
+    std::vector<Machine::Bar> bars;
+    for (unsigned number = 0; number < max_bars && !resource.empty(); ++number) {
+        auto line = text::take_line(resource);
+        const auto start = text::number<std::uint64_t>(text::take_until(line, ' '), 16);
+        const auto end = text::number<std::uint64_t>(text::take_until(line, ' '), 16);
+        const auto flags = text::number<std::uint64_t>(line, 16);
+        if (!start || !end || !flags || (*flags & (ports | memory)) == 0 || *end <= *start)
+            continue;
+        bars.push_back({*start, *end - *start + 1, number, (*flags & ports) != 0, (*flags & is_64_bit) != 0,
+                        (*flags & prefetchable) != 0});
+    }
+    return bars;
+}
+
+// Firmware that gives no node may still say which CPUs are near: those of one node.
+std::optional<unsigned> node_of(const Machine& machine, const CpuSet& near)
+{
+    const auto is_it = [&near](const Machine::Node& node) { return !near.empty() && (near - node.cpus).empty(); };
+    const auto node = std::ranges::find_if(machine.nodes, is_it);
+    return machine.nodes.size() > 1 && node != machine.nodes.end() ? std::optional{node->id} : std::nullopt;
+}
+
+std::optional<ConfigSpace> read_config_space(const Files& device, std::size_t bytes)
+{
+    const auto config = device.start("config", bytes);
+    return config ? parse_config_space(*config) : std::nullopt;
+}
+
+bool has_msi(const Files& device, const std::optional<ConfigSpace>& header)
+{
+    if (device.exists("msi_irqs"))
+        return true;
+    if (!header || !header->capabilities_hidden)
+        return false;
+    const auto space = read_config_space(device, header_and_capabilities_bytes);
+    // Only root sees the capabilities. PCI Express demands MSI or MSI-X of whatever raises interrupts (PCI Express
+    // Base Specification 6.0, 6.1.4), and sysfs knows a link speed of PCI Express functions alone.
+    return space && (space->has_msi || (space->capabilities_hidden && device.exists("max_link_speed")));
+}
+
+Machine::PciFunction read_function(const Files& device, const std::optional<ConfigSpace>& header)
+{
+    Machine::PciFunction function;
+    function.class_code = device.number<std::uint32_t>("class", 16).value_or(0) & 0xffffff;
+    function.vendor = device.number<std::uint16_t>("vendor", 16).value_or(0);
+    function.device = device.number<std::uint16_t>("device", 16).value_or(0);
+    function.driver = last_component(device.link("driver"));
+    if (auto wanted = device.line("driver_override"); wanted != "(null)")
+        function.driver_override = std::move(wanted);
+    if (const auto node = device.number<int>("numa_node"); node && *node >= 0)
+        function.node = static_cast<unsigned>(*node);
+    function.iommu_group = text::number<unsigned>(last_component(device.link("iommu_group")));
+    function.is_bridge = is_bridge_class(function.class_code) || (header && header->header_type != 0);
+    function.has_msi = has_msi(device, header);
+    if (const auto resource = device.read("resource"))
+        function.bars = parse_bars(*resource);
+    function.max_virtual = device.number<unsigned>("sriov_totalvfs").value_or(0);
+    if (function.max_virtual > 0)
+        function.virtual_functions = device.number<unsigned>("sriov_numvfs").value_or(0);
+    function.physical_function = Bdf::parse(last_component(device.link("physfn")));
+    return function;
+}
+
+} // namespace
+
+void read_pci(const Files& files, Machine& machine)
+{
+    const std::string devices = "sys/bus/pci/devices";
+    for (const auto& name : files.list(devices)) {
+        const auto bdf = Bdf::parse(name);
+        if (!bdf)
+            continue;
+        const auto path = devices + '/' + name;
+        const auto device = files.folder(path);
+        if (!device)
+            continue;
+        const auto header = read_config_space(*device, header_bytes);
+        auto function = read_function(*device, header);
+        function.bdf = *bdf;
+        function.parent = parent_of(files.link(path));
+        if (!function.node)
+            if (const auto near = CpuSet::parse(device->line("local_cpulist")))
+                function.node = node_of(machine, *near & machine.online);
+        machine.functions.push_back(std::move(function));
+        if (header && header->bridge) {
+            const auto& bridge = *header->bridge;
+            machine.buses.push_back({bdf->domain, bridge.secondary_bus, *bdf, bridge.memory, bridge.prefetchable});
+        }
+    }
+    finish_pci(machine);
+}
+
+void finish_pci(Machine& machine)
+{
+    std::ranges::sort(machine.functions, {}, &Machine::PciFunction::bdf);
+    const auto is_same = [](const auto& one, const auto& other) { return one.bdf == other.bdf; };
+    machine.functions.erase(std::unique(machine.functions.begin(), machine.functions.end(), is_same),
+                            machine.functions.end());
+    std::ranges::sort(machine.buses, {}, [](const Machine::PciBus& bus) { return std::pair{bus.domain, bus.number}; });
+
+    // A bridge is numbered before what is behind it, as a rule; what a snapshot says otherwise stays unknown.
+    for (auto& function : machine.functions) {
+        if (function.node && machine.node(*function.node) == nullptr)
+            function.node.reset();
+        if (function.node || !function.parent)
+            continue;
+        if (const auto* bridge = machine.function(*function.parent))
+            function.node = bridge->node;
+    }
+    name_functions(machine);
+}
+
+bool is_bridge_class(std::uint32_t class_code)
+{
+    const auto subclass = class_code >> 8;
+    return subclass == 0x0604 || subclass == 0x0607 || subclass == 0x0609; // PCI, CardBus, semi-transparent
+}
+
+} // namespace parker

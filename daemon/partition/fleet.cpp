@@ -1,0 +1,370 @@
+// SPDX-License-Identifier: LGPL-2.1-or-later
+#include "partition/fleet.h"
+
+#include <algorithm>
+
+#include "partition/impl.h"
+
+namespace parker {
+namespace {
+
+std::uint64_t realtime_usec()
+{
+    const auto since = std::chrono::system_clock::now().time_since_epoch();
+    return static_cast<std::uint64_t>(std::chrono::duration_cast<std::chrono::microseconds>(since).count());
+}
+
+Error wrong_state(const std::string& name, const std::string& reason, const std::string& suggestion = {})
+{
+    return Error{Code::wrong_state, "partition " + name, reason, suggestion};
+}
+
+Finding unplugged(const FleetPartition& p, const Bdf& bdf)
+{
+    Finding finding;
+    finding.code = Code::no_such_device;
+    finding.severity = Severity::warning;
+    if (p.manifest)
+        finding.at = p.manifest->name.at;
+    finding.partition = p.name;
+    finding.message = bdf.to_string() + " was unplugged; the partition goes on without it";
+    finding.suggestion = "plug it in again, then restart the partition";
+    return finding;
+}
+
+std::string in_words(Phase phase)
+{
+    return std::string{to_string(phase.state)} + " (" + std::string{to_string(phase.sub_state)} + ')';
+}
+
+} // namespace
+
+Fleet::Impl::Ref Fleet::Impl::find(const std::string& name) const
+{
+    const auto found = partitions.find(name);
+    if (found != partitions.end())
+        return found->second;
+    for (const auto& finding : findings)
+        if (finding.partition == name && finding.severity == Severity::error)
+            throw Error{Code::invalid_manifest, "partition " + name, finding.at.file + ": " + finding.message,
+                        "parkerctl validate " + finding.at.file};
+    throw Error{Code::no_such_partition, "partition " + name, "there is none of this name", "see `parkerctl list`"};
+}
+
+std::vector<Fleet::Impl::Ref> Fleet::Impl::all() const
+{
+    std::vector<Ref> result;
+    for (const auto& [name, partition] : partitions)
+        result.push_back(partition);
+    return result;
+}
+
+Status Fleet::Impl::status(Partition& p)
+{
+    if (p.runs())
+        if (const auto held = environment.control.find(p.name))
+            read_heartbeat(p, held->heartbeat);
+    Status status;
+    status.name = p.name;
+    status.state = p.phase.state;
+    status.sub_state = p.phase.sub_state;
+    status.result = p.result;
+    status.message = p.message + (p.message.empty() || p.left_over.empty() ? "" : "; ") + p.left_over;
+    status.heartbeat = p.heartbeat;
+    status.heartbeat_usec = p.heartbeat_usec;
+    status.state_change_usec = p.state_change_usec;
+    status.need_restart = p.need_restart();
+    status.need_reload = p.broken;
+    status.kernel_release = p.run.kernel_release;
+    status.cmdline = p.run.cmdline;
+    if (p.manifest) {
+        status.description = p.manifest->description;
+        status.manifest_path = p.manifest->name.at.file;
+        status.autostart = p.manifest->autostart;
+        status.kernel_image = p.manifest->kernel.image.value;
+        if (status.cmdline.empty())
+            status.cmdline = p.manifest->kernel.cmdline.value;
+    }
+    if (p.held) {
+        status.cpus = p.held->cpus;
+        status.memory = p.held->memory;
+        status.devices = p.held->devices;
+        status.dma = p.held->dma;
+    }
+    status.findings = p.findings;
+    status.findings.insert(status.findings.end(), p.run_findings.begin(), p.run_findings.end());
+    if (p.held)
+        for (const auto& bdf : p.held->lost)
+            status.findings.push_back(unplugged(p, bdf));
+    return status;
+}
+
+void Fleet::Impl::check(const Partition& p, Verb verb) const
+{
+    const bool rests = at_rest(p.phase);
+    const bool joins = p.phase.sub_state == SubState::returning; // without a job: it ended by itself
+    const bool booting = p.phase.sub_state == SubState::booting; // without a job: adopted
+    const bool running = p.phase.sub_state == SubState::running;
+    switch (verb) {
+    case Verb::start:
+    case Verb::reserve:
+        if (p.vanished)
+            throw wrong_state(p.name, "its manifest is gone");
+        if (!p.manifest)
+            throw Error{Code::invalid_manifest, "partition " + p.name, "no valid manifest speaks of it",
+                        "see `parkerctl validate`"};
+        if (running && verb == Verb::start)
+            throw wrong_state(p.name, "it runs already");
+        if (!rests && !(verb == Verb::start && (joins || booting)))
+            throw wrong_state(p.name, "it is " + in_words(p.phase));
+        return;
+    case Verb::stop:
+        if (!running && !booting && !joins)
+            throw wrong_state(p.name, "it does not run: it is " + in_words(p.phase));
+        return;
+    case Verb::kill:
+        if (rests && !p.held)
+            throw wrong_state(p.name, "it does not run and holds nothing");
+        return;
+    case Verb::release:
+        if (!rests || !p.held)
+            throw wrong_state(p.name, rests ? "it holds nothing" : "it is " + in_words(p.phase), "stop it first");
+        return;
+    }
+}
+
+std::uint32_t Fleet::Impl::begin(Partition& p, Verb verb)
+{
+    const bool overtakes = verb == Verb::kill && p.job && (p.job->verb == Verb::start || p.job->verb == Verb::stop) &&
+                           (p.phase.sub_state != SubState::returning || p.job_waits);
+    if (p.job && !overtakes)
+        throw Error{Code::busy, "partition " + p.name, "another job is under way: it is " + in_words(p.phase),
+                    "wait for its end, or use `parkerctl kill`"};
+    check(p, verb);
+    if (overtakes)
+        overtake(p);
+    const auto id = ++last_job;
+    p.job = Job{id, verb, p.name};
+    observer.job_new(id, p.name);
+    dispatch(p, verb);
+    return id;
+}
+
+// The job ends here, its work does not: the phase says what is under way and where the kill comes in.
+void Fleet::Impl::overtake(Partition& p)
+{
+    const auto job = *p.job;
+    p.job.reset();
+    p.job_waits = false;
+    p.job_error.reset();
+    observer.job_removed(job.id, p.name,
+                         job.verb == Verb::start
+                             ? Error{Code::start_failed, "partition " + p.name, "it was killed while it started"}
+                             : Error{Code::wrong_state, "partition " + p.name, "it was killed while it stopped"});
+}
+
+void Fleet::Impl::dispatch(Partition& p, Verb verb)
+{
+    if (p.phase.sub_state == SubState::returning) {
+        p.job_waits = verb == Verb::start;
+        p.rebooting = p.rebooting && p.job_waits;
+        return; // a stop or kill ends with the return
+    }
+    switch (verb) {
+    case Verb::start:
+        if (p.phase.sub_state != SubState::booting) // else it ends with the first heartbeat, as any start
+            start(p);
+        return;
+    case Verb::reserve:
+        reserve(p);
+        return;
+    case Verb::stop:
+        stop(p);
+        return;
+    case Verb::kill:
+        p.killed = p.phase.sub_state == SubState::reserving || p.phase.sub_state == SubState::loading;
+        if (p.killed)
+            return; // after the worker's step
+        if (!at_rest(p.phase)) {
+            p.result = Result::killed;
+            p.message.clear();
+        }
+        p.rebooting = false;
+        give_back(p, p.keeps());
+        return;
+    case Verb::release:
+        give_back(p, false);
+        return;
+    }
+}
+
+void Fleet::Impl::finish(Partition& p, const std::optional<Error>& error)
+{
+    p.job_error.reset();
+    p.killed = false;
+    if (p.job && p.job_waits) {
+        p.job_waits = false;
+        start(p);
+        return;
+    }
+    if (p.job) {
+        const auto job = *p.job;
+        p.job.reset();
+        observer.job_removed(job.id, p.name, error);
+    }
+    reconcile(p);
+}
+
+void Fleet::Impl::enter(Partition& p, Event event)
+{
+    p.phase = transition(p.phase, event);
+    p.state_change_usec = realtime_usec();
+    if (p.phase.sub_state == SubState::running)
+        p.heartbeat_at = environment.now();
+    arm(p);
+    observer.partition_changed(p.name);
+}
+
+// The phase's deadline, from now.
+void Fleet::Impl::arm(Partition& p)
+{
+    const auto now = environment.now();
+    switch (p.phase.sub_state) {
+    case SubState::booting:
+        p.deadline = now + p.timeouts().boot;
+        break;
+    case SubState::running:
+        p.deadline = now + p.timeouts().heartbeat / 4; // looks that often, so that a loss is seen in time
+        break;
+    case SubState::stopping:
+        p.stop_by = now + p.timeouts().stop;
+        p.deadline = std::min(now + press_again, p.stop_by);
+        break;
+    case SubState::held:
+        if (p.rebooting)
+            p.deadline = now + reboot_grace;
+        else
+            p.deadline.reset();
+        break;
+    case SubState::partially_returned:
+        p.deadline = now + std::chrono::seconds{1U << std::min(p.returns_failed, 6U)}; // at most about a minute
+        break;
+    default:
+        p.deadline.reset();
+    }
+}
+
+void Fleet::Impl::submit(Partition& p, std::function<void()> work,
+                         std::function<void(Partition&, std::optional<Error>)> done, Executor::Lanes more_lanes)
+{
+    more_lanes.push_back(p.name);
+    environment.executor.submit(more_lanes, std::move(work),
+                                [partition = p.shared_from_this(), fleet = std::weak_ptr{alive},
+                                 done = std::move(done)](std::optional<Error> error) {
+                                    if (!fleet.expired())
+                                        done(*partition, std::move(error));
+                                });
+}
+
+Fleet::Fleet(Environment environment, FleetObserver& observer)
+    : impl_{std::make_unique<Impl>(std::move(environment), observer)}
+{
+}
+
+Fleet::~Fleet() = default;
+
+void Fleet::adopt()
+{
+    for (const auto& held : impl_->environment.control.list())
+        impl_->adopt(held);
+}
+
+void Fleet::define(const Manifests& manifests)
+{
+    impl_->define(manifests);
+}
+
+void Fleet::plan(std::function<void(const std::optional<Error>&, const Preview&)> done)
+{
+    const auto result = std::make_shared<Preview>();
+    impl_->environment.executor.submit(
+        {taking_lane},
+        [&environment = impl_->environment, definitions = impl_->definitions, result] {
+            *result = make_preview(environment.machine(), *definitions, holdings(environment.control.list()),
+                                   environment.options);
+        },
+        [impl = impl_.get(), fleet = std::weak_ptr{impl_->alive}, result,
+         done = std::move(done)](const std::optional<Error>& error) {
+            if (fleet.expired())
+                return;
+            for (auto& change : result->changes) // another kernel or command line asks for one, too
+                if (const auto found = impl->partitions.find(change.name); found != impl->partitions.end())
+                    change.needs_restart = change.needs_restart || found->second->need_restart();
+            result->findings.insert(result->findings.begin(), impl->findings.begin(), impl->findings.end());
+            done(error, *result);
+        });
+}
+
+std::vector<std::string> Fleet::names() const
+{
+    std::vector<std::string> result;
+    for (const auto& [name, partition] : impl_->partitions)
+        result.push_back(name);
+    return result;
+}
+
+Status Fleet::status(const std::string& name) const
+{
+    return impl_->status(*impl_->find(name));
+}
+
+const Findings& Fleet::findings() const
+{
+    return impl_->findings;
+}
+
+std::uint32_t Fleet::begin(Verb verb, const std::string& name)
+{
+    const auto partition = impl_->find(name);
+    return impl_->begin(*partition, verb);
+}
+
+std::vector<Fleet::Job> Fleet::jobs() const
+{
+    std::vector<Job> result;
+    for (const auto& [name, partition] : impl_->partitions)
+        if (partition->job)
+            result.push_back(*partition->job);
+    std::ranges::sort(result, {}, &Job::id);
+    return result;
+}
+
+void Fleet::on_module_event(const std::string& name)
+{
+    const auto found = impl_->partitions.find(name);
+    if (found != impl_->partitions.end()) {
+        const auto partition = found->second;
+        impl_->look(*partition);
+    }
+}
+
+std::optional<Fleet::Clock::time_point> Fleet::next_deadline() const
+{
+    std::optional<Clock::time_point> next;
+    for (const auto& [name, partition] : impl_->partitions)
+        if (partition->deadline && (!next || *partition->deadline < *next))
+            next = partition->deadline;
+    return next;
+}
+
+void Fleet::on_deadline()
+{
+    const auto now = impl_->environment.now();
+    for (const auto& partition : impl_->all())
+        if (partition->deadline && *partition->deadline <= now) {
+            partition->deadline.reset();
+            impl_->on_deadline(*partition);
+        }
+}
+
+} // namespace parker

@@ -1,0 +1,58 @@
+// SPDX-License-Identifier: LGPL-2.1-or-later
+#include "partition/run_record.h"
+
+#include <nlohmann/json.hpp>
+
+#include "base/bytes.h"
+#include "base/error.h"
+#include "control/state_file.h"
+
+namespace parker {
+namespace {
+
+constexpr std::size_t record_limit = 64 * KiB;
+
+std::filesystem::path file(const std::filesystem::path& directory, const std::string& name)
+{
+    return directory / "runs" / (name + ".json");
+}
+
+} // namespace
+
+void save(const std::filesystem::path& directory, const std::string& name, const RunRecord& record)
+{
+    if (directory.empty())
+        return;
+    const nlohmann::json json{
+        {"definition", record.definition}, {"kernelRelease", record.kernel_release}, {"commandLine", record.cmdline}};
+    // The release comes from an image: whatever bytes it has must not end in an exception of the library.
+    write_state(file(directory, name), json.dump(2, ' ', false, nlohmann::json::error_handler_t::replace) + '\n');
+}
+
+RunRecord load_run(const std::filesystem::path& directory, const std::string& name)
+{
+    if (directory.empty())
+        return {};
+    try {
+        const auto json =
+            nlohmann::json::parse(read_small_file(file(directory, name), record_limit).value_or(""), nullptr, false);
+        const auto field = [&json](const char* key) -> std::string {
+            if (!json.is_object())
+                return {};
+            const auto found = json.find(key);
+            return found != json.end() && found->is_string() ? found->get<std::string>() : std::string{};
+        };
+        return {field("definition"), field("kernelRelease"), field("commandLine")};
+    } catch (const Error&) {
+        return {};
+    }
+}
+
+void forget_run(const std::filesystem::path& directory, const std::string& name)
+{
+    std::error_code missing;
+    if (!directory.empty())
+        std::filesystem::remove(file(directory, name), missing);
+}
+
+} // namespace parker

@@ -1,0 +1,118 @@
+// SPDX-License-Identifier: LGPL-2.1-or-later
+// The way up: reserving, loading, booting. Each step is one piece of work, so that others, and a kill, come in between.
+#include "partition/impl.h"
+
+namespace parker {
+namespace {
+
+void forget_last_run(FleetPartition& p)
+{
+    p.result = Result::success;
+    p.message.clear();
+    p.left_over.clear();
+    p.run_findings.clear();
+    p.run = {};
+    p.heartbeat = 0;
+    p.heartbeat_usec = 0;
+    p.killed = false;
+    p.reserve_wanted = false;
+    p.release_wanted = false;
+    p.rebooting = false;
+}
+
+} // namespace
+
+void Fleet::Impl::start(Partition& p)
+{
+    p.in_place = p.rebooting && p.reserved_definition == p.definition;
+    forget_last_run(p);
+    enter(p, Event::start);
+    submit_reservation(p);
+}
+
+void Fleet::Impl::reserve(Partition& p)
+{
+    forget_last_run(p);
+    enter(p, Event::reserve);
+    submit_reservation(p);
+}
+
+void Fleet::Impl::submit_reservation(Partition& p)
+{
+    p.reserved_for = p.manifest; // which may change before this partition runs
+    p.reserved_definition = p.definition;
+    const auto reserved = std::make_shared<Reserved>();
+    const Reservation input{p.name, definitions, environment.machine, environment.options, p.held.has_value()};
+    const auto rehearsed = p.phase.state == State::activating ? p.manifest : nullptr;
+    submit(
+        p,
+        [input, reserved, rehearsed, build = environment.build, &control = environment.control] {
+            if (rehearsed) {
+                std::optional<Finding> finding;
+                try {
+                    rehearse(*rehearsed, build, finding);
+                } catch (const Error&) {
+                    reserved->refused = true;
+                    if (finding)
+                        reserved->findings.push_back(*finding);
+                    throw;
+                }
+            }
+            parker::reserve(control, input, *reserved);
+        },
+        [this, reserved](Partition& q, std::optional<Error> error) { this->reserved(q, *reserved, std::move(error)); },
+        {taking_lane});
+}
+
+void Fleet::Impl::reserved(Partition& p, const Reserved& reserved, std::optional<Error> error)
+{
+    p.run_findings = reserved.findings;
+    p.held = reserved.foreign ? std::nullopt : environment.control.find(p.name);
+    if (error) {
+        p.result = p.killed ? Result::killed : reserved.refused ? Result::start_failed : Result::resources;
+        p.message = error->what();
+        if (!p.killed)
+            p.job_error = std::move(error);
+        settle(p, false, std::nullopt);
+    } else if (p.killed) {
+        p.result = Result::killed;
+        give_back(p, p.keeps());
+    } else {
+        enter(p, Event::reserved);
+        if (at_rest(p.phase))
+            finish(p, std::nullopt);
+        else
+            load(p, reserved);
+    }
+}
+
+void Fleet::Impl::load(Partition& p, const Reserved& reserved)
+{
+    const auto launched = std::make_shared<Launched>();
+    const Launch input{p.reserved_for,    p.reserved_definition,      reserved.machine, reserved.fresh || p.in_place,
+                       environment.build, environment.state_directory};
+    submit(
+        p, [input, launched, &control = environment.control] { parker::launch(control, input, *launched); },
+        [this, launched](Partition& q, std::optional<Error> error) { this->loaded(q, *launched, std::move(error)); });
+}
+
+void Fleet::Impl::loaded(Partition& p, const Launched& launched, std::optional<Error> error)
+{
+    if (launched.finding)
+        p.run_findings.push_back(*launched.finding);
+    if (p.killed) {
+        p.result = Result::killed;
+        give_back(p, p.keeps());
+    } else if (error) {
+        p.result = Result::start_failed;
+        p.message = error->what();
+        p.job_error = std::move(error);
+        give_back(p, p.keeps());
+    } else {
+        p.run = launched.run;
+        enter(p, Event::loaded);
+        look(p); // its event may have come while nobody expected it
+    }
+}
+
+} // namespace parker

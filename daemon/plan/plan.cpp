@@ -1,0 +1,171 @@
+// SPDX-License-Identifier: LGPL-2.1-or-later
+#include "plan/plan.h"
+
+#include <algorithm>
+#include <set>
+#include <tuple>
+
+#include "base/error.h"
+#include "plan/complaints.h"
+#include "plan/cpus.h"
+#include "plan/devices.h"
+#include "plan/memory.h"
+
+namespace parker {
+namespace {
+
+CpuSet held_cpus(std::span<const Holding> held)
+{
+    CpuSet cpus;
+    for (const auto& holding : held)
+        cpus |= holding.cpus;
+    return cpus;
+}
+
+bool is_warning(const Finding& finding)
+{
+    return finding.severity == Severity::warning;
+}
+
+// What is free, and how one manifest after the other gets its part.
+class Planner {
+public:
+    Planner(const Machine& machine, std::span<const Holding> held, const PlanOptions& options)
+        : cpus_{machine, held_cpus(held)}, memory_{machine, options.boot_memory_bytes}, devices_{machine}
+    {
+        for (const auto& holding : held) {
+            cpus_.take(holding.cpus, holding.name);
+            devices_.take(holding.devices, holding.name);
+            for (const auto& range : holding.memory)
+                memory_.hold(range.node, range.bytes(), holding.name);
+        }
+    }
+
+    void speak_for_devices(const Manifest& manifest) { devices_.speak_for(manifest); }
+
+    // All that the manifest asks for, or nothing and errors.
+    std::optional<Placement> place(const Manifest& manifest, Findings& findings)
+    {
+        // One kind after the other, but each is looked at, so that all that is wrong is told at once.
+        const auto before = findings.size();
+        Complaints about_devices{manifest, findings};
+        const auto devices = devices_.choose(manifest, wanted_nodes(manifest), about_devices);
+
+        Complaints about_cpus{manifest, findings};
+        const auto cpus = cpus_.choose(manifest, near_nodes(manifest, devices), memory_filter(manifest), about_cpus);
+
+        Complaints about_memory{manifest, findings};
+        const auto memory = memory_.choose(manifest, cpus_.nodes_of(cpus.value_or(CpuSet{})), about_memory);
+        if (!devices || !cpus || !memory) {
+            // What might be awkward about a place that it does not get is of no interest.
+            const auto mine = findings.begin() + static_cast<std::ptrdiff_t>(before);
+            findings.erase(std::remove_if(mine, findings.end(), is_warning), findings.end());
+            return std::nullopt;
+        }
+
+        cpus_.take(*cpus, manifest.name.value);
+        devices_.take(*devices, manifest.name.value);
+        memory_.take(*memory, manifest.name.value);
+        return Placement{manifest.name.value, *cpus, *memory, *devices};
+    }
+
+private:
+    // The nodes that the manifest itself speaks of.
+    std::vector<unsigned> wanted_nodes(const Manifest& manifest) const
+    {
+        if (manifest.cpus.node)
+            return {manifest.cpus.node->value};
+        if (manifest.cpus.list)
+            return cpus_.nodes_of(*manifest.cpus.list);
+        std::vector<unsigned> nodes;
+        for (const auto& [node, bytes] : manifest.memory.nodes_bytes)
+            nodes.push_back(node);
+        return nodes;
+    }
+
+    std::vector<unsigned> near_nodes(const Manifest& manifest, const std::optional<std::vector<Bdf>>& devices) const
+    {
+        auto nodes = devices ? devices_.nodes_of(*devices) : std::vector<unsigned>{};
+        for (const auto& [node, bytes] : manifest.memory.nodes_bytes)
+            nodes.push_back(node);
+        return nodes;
+    }
+
+    CoreTree::NodeFilter memory_filter(const Manifest& manifest) const
+    {
+        return [this, wanted = manifest.memory.size_bytes.value_or(0)](unsigned node) {
+            return memory_.fits_on(node, wanted);
+        };
+    }
+
+    CpuRoom cpus_;
+    MemoryRoom memory_;
+    DeviceRoom devices_;
+};
+
+// What can be met in one way only goes before what leaves a choice; then by name, whatever the files' order.
+std::vector<const Manifest*> in_order(std::span<const Manifest> manifests)
+{
+    std::vector<const Manifest*> order;
+    for (const auto& manifest : manifests)
+        order.push_back(&manifest);
+    std::ranges::stable_sort(order, {}, [](const Manifest* manifest) {
+        const auto& at = manifest->name.at;
+        const bool leaves_device_open = std::ranges::any_of(manifest->devices, [](const Manifest::Device& device) {
+            return std::holds_alternative<Manifest::DeviceMatch>(device.pci);
+        });
+        return std::tuple{!manifest->cpus.list,      manifest->memory.nodes_bytes.empty(),
+                          leaves_device_open,        std::string_view{manifest->name.value},
+                          std::string_view{at.file}, at.line};
+    });
+    return order;
+}
+
+} // namespace
+
+Placement to_placement(const Holding& holding)
+{
+    Placement placement{holding.name, holding.cpus, {}, holding.devices};
+    for (const auto& range : holding.memory)
+        placement.memory_bytes[range.node] += range.bytes();
+    std::ranges::sort(placement.devices);
+    return placement;
+}
+
+std::uint64_t memory_floor(const std::string& text)
+{
+    if (const auto bytes = parse_bytes(text))
+        return *bytes;
+    throw Error{Code::usage, "--memory-floor", "'" + text + "' is no size", "a number with its unit: 4GiB"};
+}
+
+Plan make_plan(const Machine& machine, std::span<const Manifest> manifests, std::span<const Holding> held,
+               const PlanOptions& options)
+{
+    std::map<std::string_view, const Holding*> holding_of;
+    for (const auto& holding : held)
+        holding_of.emplace(holding.name, &holding);
+
+    Planner planner{machine, held, options};
+    for (const auto& manifest : manifests)
+        if (!holding_of.contains(manifest.name.value))
+            planner.speak_for_devices(manifest);
+
+    Plan plan;
+    std::set<std::string_view> seen;
+    for (const auto* manifest : in_order(manifests)) {
+        if (!seen.insert(manifest->name.value).second) {
+            Complaints{*manifest, plan.findings}.error(Code::duplicate_name, manifest->name.at,
+                                                       "another partition has this name", "another name");
+        } else if (const auto holding = holding_of.find(manifest->name.value); holding != holding_of.end()) {
+            plan.placements.push_back(to_placement(*holding->second));
+        } else if (auto placement = planner.place(*manifest, plan.findings)) {
+            plan.placements.push_back(std::move(*placement));
+        }
+    }
+    std::ranges::sort(plan.placements, {}, &Placement::name);
+    std::ranges::stable_sort(plan.findings, {}, &Finding::partition);
+    return plan;
+}
+
+} // namespace parker

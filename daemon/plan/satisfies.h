@@ -1,0 +1,12 @@
+// SPDX-License-Identifier: LGPL-2.1-or-later
+#pragma once
+
+#include "plan/plan.h"
+
+namespace parker {
+
+// Are the CPUs, memory and devices that a partition holds all that its manifest asks for, and no more? Where they lie
+// was the planner's choice once, and stays.
+bool satisfies(const Holding& held, const Manifest& manifest, const Machine& machine);
+
+} // namespace parker

@@ -1,0 +1,228 @@
+# SPDX-License-Identifier: LGPL-2.1-or-later
+"""A private message bus, a parkerd of a simulated machine on it, and what its users have: busctl and parkerctl."""
+
+import contextlib
+import json
+import os
+import pathlib
+import signal
+import socket
+import subprocess
+import tempfile
+import time
+
+from fake_image import bzimage
+
+POLICY = pathlib.Path(__file__).resolve().parents[2] / "units/org.parker1.conf"
+PATIENCE = 30  # seconds until anything must have happened; machines that test are slow
+
+# The rules of the system bus that matter here, and the policy that is shipped.
+BUS_CONFIG = """<!DOCTYPE busconfig PUBLIC "-//freedesktop//DTD D-Bus Bus Configuration 1.0//EN"
+ "http://www.freedesktop.org/standards/dbus/1.0/busconfig.dtd">
+<busconfig>
+  <type>system</type>
+  <listen>unix:path={path}</listen>
+  <auth>EXTERNAL</auth>
+  <policy context="default">
+    <allow user="*"/>
+    <deny own="*"/>
+    <deny send_type="method_call"/>
+    <allow send_type="signal"/>
+    <allow send_requested_reply="true" send_type="method_return"/>
+    <allow send_requested_reply="true" send_type="error"/>
+    <allow receive_type="method_call"/>
+    <allow receive_type="method_return"/>
+    <allow receive_type="error"/>
+    <allow receive_type="signal"/>
+    <allow send_destination="org.freedesktop.DBus"/>
+  </policy>
+  <include>{policy}</include>
+  <policy user="{user}">
+    <allow own="org.parker1"/>
+    <allow send_destination="org.parker1"/>
+    <allow send_destination="*" eavesdrop="true"/>
+    <allow receive_sender="*" eavesdrop="true"/>
+  </policy>
+</busconfig>
+"""
+
+MANIFEST = """apiVersion: parker/v1
+name: {name}
+description: {description}
+cpus:
+  count: {cpus}
+memory:
+  size: {memory}
+kernel:
+  image: {image}
+  cmdline: quiet
+timeouts: {{boot: 20s, stop: 20s, heartbeat: 20s}}
+"""
+
+
+class CallError(Exception):
+    """What busctl says when a call fails: the error's text."""
+
+
+def eventually(condition, what: str):
+    deadline = time.monotonic() + PATIENCE
+    while time.monotonic() < deadline:
+        if value := condition():
+            return value
+        time.sleep(0.05)
+    raise AssertionError(f"not within {PATIENCE} s: {what}")
+
+
+class House:
+    """Everything that one test class needs, in a folder of its own."""
+
+    def __init__(self, parkerd: str, parkerctl: str):
+        self._stack = contextlib.ExitStack()
+        self.folder = pathlib.Path(self._stack.enter_context(tempfile.TemporaryDirectory(prefix="parker-bus-")))
+        self.folder.chmod(0o755)
+        self.parkerd_path, self.parkerctl_path = parkerd, parkerctl
+        self.manifests = self.folder / "parker.d"
+        self.image = self.folder / "vmlinuz"
+        self.image.write_bytes(bzimage())
+        self.manifests.mkdir()
+        self.address = f"unix:path={self.folder}/bus"
+        config = self.folder / "bus.conf"
+        config.write_text(BUS_CONFIG.format(path=self.folder / "bus", policy=POLICY, user=os.geteuid()))
+        self._spawn("dbus-daemon", f"--config-file={config}", "--nofork", "--nopidfile")
+        eventually((self.folder / "bus").exists, "the bus listens")
+        self.environment = {**os.environ, "DBUS_SESSION_BUS_ADDRESS": self.address, "LC_ALL": "C.UTF-8"}
+        self.environment.pop("RUNTIME_DIRECTORY", None)
+        self.daemon: subprocess.Popen | None = None
+
+    def close(self) -> None:
+        self._stack.close()
+
+    def _spawn(self, *command: str, **options) -> subprocess.Popen:
+        process = subprocess.Popen(command, stdin=subprocess.DEVNULL, **options)
+        self._stack.callback(self._end, process)
+        return process
+
+    @staticmethod
+    def _end(process: subprocess.Popen) -> None:
+        if process.poll() is None:
+            process.terminate()
+        try:
+            process.wait(PATIENCE)
+        except subprocess.TimeoutExpired:
+            process.kill()
+            process.wait()
+
+    def manifest(self, name: str, **words) -> pathlib.Path:
+        """A manifest dropped as a good editor does it: written beside, then renamed."""
+        values = {"description": f"partition {name}", "cpus": 4, "memory": "1GiB", "image": self.image, **words}
+        return self.drop(f"{name}.yaml", MANIFEST.format(name=name, **values))
+
+    def drop(self, file: str, text: str) -> pathlib.Path:
+        target = self.manifests / file
+        fresh = target.with_suffix(".tmp")
+        fresh.write_text(text)
+        fresh.chmod(0o644)
+        fresh.rename(target)
+        return target
+
+    def start_parkerd(self, *options: str) -> None:
+        """Returns when it has told systemd that it is ready."""
+        with socket.socket(socket.AF_UNIX, socket.SOCK_DGRAM) as notify:
+            path = self.folder / "notify"
+            path.unlink(missing_ok=True)
+            notify.bind(str(path))
+            notify.settimeout(PATIENCE)
+            log = open(self.folder / "parkerd.log", "ab")
+            self.daemon = self._spawn(self.parkerd_path, "--simulate", "--session", f"--config={self.manifests}",
+                                      "--log-level=debug", *options, stderr=log,
+                                      env={**self.environment, "NOTIFY_SOCKET": str(path)})
+            log.close()
+            while b"READY=1" not in notify.recv(4096).split(b"\n"):
+                pass
+            path.unlink()
+
+    def log(self) -> str:
+        return (self.folder / "parkerd.log").read_text()
+
+    # What an administrator types
+
+    def busctl(self, *words: str, prefix: tuple[str, ...] = ()) -> str:
+        done = subprocess.run([*prefix, "busctl", f"--address={self.address}", *words], capture_output=True, text=True,
+                              stdin=subprocess.DEVNULL, env=self.environment, timeout=PATIENCE)
+        if done.returncode:
+            raise CallError(done.stderr.strip())
+        return done.stdout
+
+    def call(self, path: str, interface: str, method: str, *arguments: str, prefix: tuple[str, ...] = ()):
+        out = self.busctl("--json=short", "call", "org.parker1", path, interface, method, *arguments, prefix=prefix)
+        return json.loads(out)["data"] if out.strip() else None
+
+    def manager(self, method: str, *arguments: str, prefix: tuple[str, ...] = ()):
+        return self.call("/org/parker1", "org.parker1.Manager", method, *arguments, prefix=prefix)
+
+    def error_name(self, method: str, *arguments: str, path: str = "/org/parker1",
+                   interface: str = "org.parker1.Manager") -> str:
+        """The D-Bus error that a call ends in, name and text; busctl would print only the text."""
+        call = subprocess.run(["dbus-send", f"--bus={self.address}", "--print-reply", "--dest=org.parker1", path,
+                               f"{interface}.{method}", *arguments],
+                              capture_output=True, text=True, stdin=subprocess.DEVNULL, timeout=PATIENCE)
+        assert call.returncode != 0, f"{method} {arguments} did not fail: {call.stdout}"
+        return call.stderr
+
+    def partition(self, name: str) -> dict:
+        path = self.manager("GetPartition", "s", name)[0]
+        return self.properties(path)
+
+    def properties(self, path: str) -> dict:
+        reply = self.call(path, "org.freedesktop.DBus.Properties", "GetAll", "s", "org.parker1.Partition")[0]
+        return {name: value["data"] for name, value in reply.items()}
+
+    def wait_for_state(self, name: str, state: str) -> dict:
+        def reached():
+            properties = self.partition(name)
+            return properties if properties["State"] == state else None
+
+        return eventually(reached, f"{name} is {state}")
+
+    def parkerctl(self, *words: str, **options) -> subprocess.CompletedProcess:
+        return subprocess.run([self.parkerctl_path, "--session", *words], capture_output=True, text=True,
+                              stdin=subprocess.DEVNULL, env=self.environment, timeout=2 * PATIENCE, **options)
+
+    def supervisor(self, name: str, notify: pathlib.Path) -> subprocess.Popen:
+        return self._spawn(self.parkerctl_path, "--session", "run", name, stderr=subprocess.PIPE, text=True,
+                           env={**self.environment, "NOTIFY_SOCKET": str(notify)})
+
+
+class Monitor:
+    """All signals of org.parker1 while it is open."""
+
+    def __init__(self, house: House):
+        self._file = open(house.folder / f"monitor-{time.monotonic_ns()}", "w+b")
+        self._process = subprocess.Popen(["busctl", f"--address={house.address}", "--json=short", "monitor",
+                                          "--match=type='signal',sender='org.parker1'"],
+                                         stdin=subprocess.DEVNULL, stdout=self._file, stderr=subprocess.PIPE)
+        os.set_blocking(self._process.stderr.fileno(), False)
+        eventually(lambda: b"Monitoring" in (self._process.stderr.read() or b""), "the monitor listens")
+
+    def __enter__(self):
+        return self
+
+    def __exit__(self, *_):
+        self._process.send_signal(signal.SIGTERM)
+        self._process.wait(PATIENCE)
+        self._process.stderr.close()
+        self._file.close()
+
+    def signals(self, member: str) -> list[dict]:
+        with open(self._file.name, encoding="utf-8") as lines:
+            messages = [json.loads(line) for line in lines if line.endswith("\n")]
+        return [message for message in messages if message.get("member") == member]
+
+    def job_removed(self, job: str) -> list:
+        def ended():
+            for message in self.signals("JobRemoved"):
+                if message["payload"]["data"][1] == job:
+                    return message["payload"]["data"]
+            return None
+
+        return eventually(ended, f"JobRemoved of {job}")

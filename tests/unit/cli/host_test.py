@@ -1,0 +1,121 @@
+#!/usr/bin/python3
+# SPDX-License-Identifier: LGPL-2.1-or-later
+"""`parkerctl host` about machines that are not there: host_test.py PARKERCTL."""
+
+import json
+import pathlib
+import subprocess
+import sys
+import tempfile
+import unittest
+
+PARKERCTL = sys.argv.pop(1)
+
+
+def run(*words: str) -> subprocess.CompletedProcess:
+    return subprocess.run([PARKERCTL, *words], capture_output=True, text=True, check=False)
+
+
+def write(root: pathlib.Path, path: str, content: str) -> None:
+    file = root / path
+    file.parent.mkdir(parents=True, exist_ok=True)
+    file.write_text(content)
+
+
+def mask(cpus: list[int]) -> str:
+    text = f"{sum(1 << cpu for cpu in cpus):0128x}"
+    return ",".join(text[i:i + 8] for i in range(0, 128, 8)) + "\n"
+
+
+def large_server(root: pathlib.Path) -> None:
+    """512 CPUs on 8 nodes, numbered across the nodes; 25 buses of 8 functions, each behind a root port."""
+    cpus = "sys/devices/system/cpu"
+    for name in ("possible", "present", "online"):
+        write(root, f"{cpus}/{name}", "0-511\n")
+    write(root, f"{cpus}/isolated", "8-15\n")
+    packages = [mask(list(range(package, 512, 2))) for package in range(2)]
+    for cpu in range(512):
+        topology = f"{cpus}/cpu{cpu}/topology"
+        write(root, f"{topology}/thread_siblings", mask([cpu % 256, cpu % 256 + 256]))
+        write(root, f"{topology}/core_siblings", packages[cpu % 2])
+        write(root, f"{topology}/core_id", f"{cpu % 256 // 2}\n")
+        write(root, f"{topology}/physical_package_id", f"{cpu % 2}\n")
+    for node in range(8):
+        folder = f"sys/devices/system/node/node{node}"
+        mine = list(range(node, 512, 8))
+        write(root, f"{folder}/cpulist", ",".join(map(str, mine)) + "\n")
+        write(root, f"{folder}/cpumap", mask(mine))
+        write(root, f"{folder}/meminfo", f"Node {node} MemTotal: 67108864 kB\nNode {node} MemFree: 33554432 kB\n")
+        write(root, f"{folder}/distance", " ".join("10" if other == node else "21" for other in range(8)) + "\n")
+    for bus in range(1, 26):
+        port = f"sys/devices/pci0000:00/0000:00:{bus:02x}.0"
+        functions = [(port, "0x060400")]
+        functions += [(f"{port}/0000:{bus:02x}:00.{function}", "0x020000") for function in range(8)]
+        for path, kind in functions:
+            write(root, f"{path}/class", kind + "\n")
+            write(root, f"{path}/vendor", "0x8086\n")
+            write(root, f"{path}/numa_node", f"{bus % 8}\n")
+            write(root, f"{path}/msi_irqs/1", "msi\n")
+            devices = root / "sys/bus/pci/devices"
+            devices.mkdir(parents=True, exist_ok=True)
+            (devices / pathlib.Path(path).name).symlink_to("../../../" + path.removeprefix("sys/"))
+
+
+class Host(unittest.TestCase):
+    def test_description(self) -> None:
+        text = run("--machine", "node:8 core:64 pu:2", "host")
+        self.assertEqual(text.returncode, 0)
+        self.assertRegex(text.stdout, r"(?m)^ +CPUs: 1024$")
+        self.assertRegex(text.stdout, r"(?m)^7 +1GiB +\? +\? +896-1023$")
+        host = json.loads(run("host", "--machine", "node:8 core:64 pu:2", "--json=short").stdout)
+        self.assertEqual(host["cpus"]["count"], 1024)
+        self.assertEqual(host["cores"], 512)
+        self.assertEqual(len(host["nodes"]), 8)
+        for unknown in ("iommu", "interrupt_remapping", "kernel_cmdline", "module_loaded"):
+            self.assertIsNone(host[unknown])
+        self.assertIsNone(host["nodes"][0]["free_bytes"])
+
+    def test_errors(self) -> None:
+        for words, code, why in (
+            (("--machine", "node:8 cors:64 pu:2"), 1, "at 'cors:64 pu:2'"),
+            (("--machine", ""), 1, "nothing is named"),
+            (("--machine", "missing.xml"), 1, "there is no such file"),
+            (("--machine", "pu:2", "--sysroot", "/"), 2, "excludes"),
+            (("--sysroot", "/missing"), 1, "No such file"),
+        ):
+            with self.subTest(words):
+                done = run(*words, "host")
+                self.assertEqual((done.returncode, done.stdout), (code, ""))
+                self.assertIn(why, done.stderr)
+
+    def test_all_verbs_take_it(self) -> None:
+        with tempfile.TemporaryDirectory() as folder:
+            for verb in ("validate", "plan"):
+                done = run("--config", folder, "--machine", "pu:4", verb)
+                self.assertEqual(done.returncode, 0, done.stderr)
+            self.assertEqual(run("--config", folder, "--machine", "missing.xml", "plan").returncode, 1)
+            done = run("--config", folder, "--machine", "pu:4", "plan", "--memory-floor=junk")
+            self.assertEqual((done.returncode, done.stdout), (2, ""))
+            self.assertIn("'junk' is no size", done.stderr)
+
+    def test_large_server(self) -> None:
+        with tempfile.TemporaryDirectory() as folder:
+            large_server(pathlib.Path(folder))
+            text = run("--sysroot", folder, "host").stdout
+            host = json.loads(run("--sysroot", folder, "--json=pretty", "host").stdout)
+        self.assertLess(len(text.splitlines()), 225 + 8 + 30)
+        self.assertLess(max(map(len, text.splitlines())), 160)
+        self.assertRegex(text, r"(?m)^ +CPUs: 512$")
+        self.assertRegex(text, r"(?m)^ +Isolated: 8: 8-15$")
+        self.assertRegex(text, r"(?m)^1 +64GiB +32GiB +21 10 21\*6 +1-505:1/8$")
+        self.assertRegex(text, r"(?m)^0000:03:00\.7 +3 +- +- +yes +")
+        self.assertRegex(text, r"(?m)^0000:00:03\.0 +3 +- +- +no \[bridge\] +")
+        self.assertEqual(host["cpus"]["isolated"], "8-15")
+        self.assertEqual(host["packages"], 2)
+        self.assertEqual(host["nodes"][1]["distances"], [21, 10, 21, 21, 21, 21, 21, 21])
+        last = host["functions"][-1]
+        self.assertEqual((last["pci"], last["root_port"], last["functions_on_bus"], last["assignable"]),
+                         ("0000:19:00.7", "0000:00:19.0", 8, True))
+
+
+unittest.main()

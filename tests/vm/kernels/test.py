@@ -1,0 +1,126 @@
+# SPDX-License-Identifier: LGPL-2.1-or-later
+"""Every kernel that Debian 12's users have, as application kernel on one CPU and on four: each way to end, seen from outside."""
+
+import re
+
+from harness.debian import Kernel
+from harness.machine import Config, Machine
+from road.test import MANIFEST, assert_no_trouble
+
+KERNELS = (("bullseye", "amd64"), ("bookworm", "amd64"), ("bookworm", "cloud-amd64"), ("bookworm", "rt-amd64"), ("bookworm-backports", "amd64"))
+LONG = True
+MACHINE = Config(cpus=8, memory="6G", drives=2, applications=KERNELS)
+
+PARTITIONS = {"one": (1, "0000:01:00.0"), "four": (4, "0000:02:00.0")}  # name: CPUs, drive
+
+# What the job `fates` does, one boot after the other: what parkerd calls it, and the unit's exit status.
+FATES = {"reboot": ("reboot", 133), "panic": ("panic", 1), "hang": ("hung", 1), "poweroff": ("success", 0)}
+
+table: dict[str, dict[str, str]] = {}  # row of a kernel and a number of CPUs: fate: what was seen
+
+
+def online(m: Machine) -> str:
+    return m.out("cat /sys/devices/system/cpu/online")
+
+
+def cleanup(m: Machine) -> None:
+    m.run("systemctl stop 'parker@*'; parkerctl kill one; parkerctl kill four; rm -f /etc/parker.d/*; systemctl reset-failed;"
+          "systemctl start parkerd", check=False, timeout=120)
+    m.until("everything is back", lambda: online(m) == "0-7" and not m.out("ls /sys/class/parker"), 30)
+
+
+def memory_of(m: Machine, name: str) -> str:
+    return m.out(f"cat /sys/class/parker/{name}/memory")
+
+
+def ends(m: Machine, name: str, since: str) -> list[tuple[str, int]]:
+    """Result and exit status of each run of the unit since this moment."""
+    journal = m.out(f"journalctl -o cat --since '{since}' -u parkerd -u parker@{name}", timeout=120)
+    results = re.findall(rf"^{name}: (?:inactive|failed) \(\S+\), result ([\w-]+)", journal, re.M)
+    unit = [line.split(": ", 1)[1] for line in journal.splitlines() if line.startswith(f"parker@{name}.service: ")
+            and "Consumed" not in line]
+    statuses = []
+    for line, after in zip(unit, [*unit[1:], ""], strict=True):
+        if found := re.match(r"Main process exited, code=exited, status=(\d+)", line):
+            statuses.append(int(found[1]))
+        elif line.startswith("Deactivated successfully"):  # after 0, and after 133, which is followed by a restart
+            statuses.append(133 if after.startswith("Scheduled restart") else 0)
+    return list(zip(results, statuses, strict=False))
+
+
+def every_fate(m: Machine, suite: str, flavour: str) -> None:
+    kernel = Kernel(suite, flavour)
+    before, since = online(m), m.out("sleep 1; date '+%F %T'")
+    for name, (cpus, drive) in PARTITIONS.items():
+        m.run(f"mkfs.ext4 -qF /dev/disk/by-path/pci-{drive}-nvme-1 && sync")
+        m.put(f"/etc/parker.d/{name}.yaml", MANIFEST.format(
+            name=name, cpus=f"{{count: {cpus}}}", memory="256MiB", pci=drive, image=f"/boot/vmlinuz-{kernel.release}",
+            job="fates").replace("application.img", f"application-{kernel.release}.img").replace("heartbeat: 30s", "heartbeat: 6s"))
+    m.run("systemctl start parker@one parker@four", timeout=120)
+    first = {name: memory_of(m, name) for name in PARTITIONS}
+
+    def boots(name: str) -> list[str]:
+        return m.peek("boots", drive=int(PARTITIONS[name][1][6])).splitlines()
+
+    for name, (cpus, _) in PARTITIONS.items():
+        m.until(f"{name} boots again after its reboot", lambda name=name: len(boots(name)) > 1, 60)
+        assert len(boots(name)) > 2 or memory_of(m, name) == first[name], "the reboot was not in place"
+    for name, (cpus, _) in PARTITIONS.items():
+        m.until(f"{name} has gone through all it does by itself", lambda name=name: len(boots(name)) == 4, 120)
+        assert boots(name) == [f"{kernel.release} {cpus}"] * 4, boots(name)
+    m.run("systemctl stop parker@one parker@four", timeout=120)
+    assert online(m) == before
+    assert m.out("cut -d' ' -f1 /proc/uptime") and m.responds()
+    for name, (cpus, _) in PARTITIONS.items():
+        seen = ends(m, name, since)
+        row = table.setdefault(f"{kernel.release}, {cpus} CPU", {})
+        for (fate, expected), got in zip(FATES.items(), [*seen, ("nothing", -1)], strict=False):
+            row[fate] = "ok" if got == expected else f"{got[0]}/{got[1]}"
+        assert seen == list(FATES.values()), f"{name}: {seen}"
+
+
+def test_5_10(m: Machine) -> None:
+    """Debian 11's 5.10: reboot in place, panic, hang, power-off, on one and on four CPUs"""
+    every_fate(m, *KERNELS[0])
+
+
+def test_6_1(m: Machine) -> None:
+    """Debian 12's 6.1: the same"""
+    every_fate(m, *KERNELS[1])
+
+
+def test_6_1_cloud(m: Machine) -> None:
+    """Debian 12's 6.1 for clouds: the same"""
+    every_fate(m, *KERNELS[2])
+
+
+def test_6_1_rt(m: Machine) -> None:
+    """Debian 12's 6.1 PREEMPT_RT: the same"""
+    every_fate(m, *KERNELS[3])
+
+
+def test_6_12(m: Machine) -> None:
+    """The backports' 6.12: the same"""
+    every_fate(m, *KERNELS[4])
+
+
+def test_no_way_out(m: Machine) -> None:
+    """An emergency restart and a panic that waits for ever end the partition, never the machine"""
+    since = m.out("sleep 1; date '+%F %T'")
+    for name, job in (("one", "sysrq-b"), ("four", "panic panic=0")):
+        cpus, drive = PARTITIONS[name]
+        m.put(f"/etc/parker.d/{name}.yaml", MANIFEST.format(
+            name=name, cpus=f"{{count: {cpus}}}", memory="256MiB", pci=drive, image=f"/boot/vmlinuz-{m.kernel.release}", job=job)
+            .replace("application.img", f"application-{m.kernel.release}.img").replace("heartbeat: 30s", "heartbeat: 6s"))
+    uptime = float(m.out("cut -d' ' -f1 /proc/uptime"))
+    m.run("systemctl start parker@one parker@four", timeout=120)
+    m.until("both have ended", lambda: ends(m, "one", since)[:1] == [("reboot", 133)] and ends(m, "four", since)[:1] == [("hung", 1)], 90)
+    assert float(m.out("cut -d' ' -f1 /proc/uptime")) > uptime
+
+
+def test_table(m: Machine) -> None:
+    """The whole table"""
+    print(f"     {'kernel':30}", *(f"{fate:12}" for fate in FATES))
+    for row, seen in table.items():
+        print(f"     {row:30}", *(f"{seen.get(fate, '-'):12}" for fate in FATES), flush=True)
+    assert len(table) == len(KERNELS) * len(PARTITIONS)

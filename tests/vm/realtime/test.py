@@ -1,0 +1,33 @@
+# SPDX-License-Identifier: LGPL-2.1-or-later
+"""What it was made for: a real-time kernel on some cores, beside a general one that is busy."""
+
+import re
+
+from harness.debian import Kernel
+from harness.machine import Machine
+from kernels.test import KERNELS, MACHINE, cleanup  # noqa: F401  (the runner finds them here)
+from road.test import MANIFEST
+
+LONG = True
+
+DRIVE = "0000:01:00.0"
+
+
+def test_cyclictest(m: Machine) -> None:
+    """cyclictest runs in a PREEMPT_RT partition while every CPU of the boot kernel is busy"""
+    kernel = Kernel(*next(names for names in KERNELS if names[1].startswith("rt")))
+    m.run(f"mkfs.ext4 -qF /dev/disk/by-path/pci-{DRIVE}-nvme-1 && sync")
+    m.put("/etc/parker.d/rt.yaml", MANIFEST.format(name="rt", cpus="{count: 2}", memory="256MiB", pci=DRIVE, job="cyclictest",
+                                                   image=f"/boot/vmlinuz-{kernel.release}").replace("application.img", f"application-{kernel.release}.img"))
+    m.run("for cpu in $(seq $(nproc)); do timeout 60 sha256sum /dev/zero >/dev/null 2>&1 </dev/null & done")
+    m.run("systemctl start parker@rt", timeout=120)
+    m.until("cyclictest has ended", lambda: "exit:" in m.peek("cyclictest"), 90)
+    m.run("pkill sha256sum", check=False)
+    said = m.peek("cyclictest")
+    latencies = re.findall(r"^T: *(\d+).*C: *(\d+) Min: *(\d+) Act: *\d+ Avg: *(\d+) Max: *(\d+)", said, re.M)
+    assert "exit: 0" in said and "PREEMPT_RT" in said and len(latencies) == 2, said
+    assert all(int(cycles) > 1000 for _, cycles, *_ in latencies), said
+    for thread, cycles, least, average, most in latencies:
+        print(f"     CPU {thread} of the partition: {cycles} timers, late by {least} us at least, {average} us on average, {most} us at most "
+              "(on an emulator)", flush=True)
+    m.run("systemctl stop parker@rt", timeout=120)
