@@ -14,10 +14,9 @@ import subprocess
 import tempfile
 import time
 
-from . import image, initramfs, paths
+from . import emulator, image, initramfs, paths
 from .debian import RELEASE, Kernel
 
-EMULATOR_FAULT = "QEMU ran a stale breakpoint while the kernel patched itself"
 TROUBLE = re.compile(r"Oops|BUG:|Kernel panic|soft lockup|hard LOCKUP|rcu.*(?:stall|detected)|nobody cared|Call Trace:"
                      r"|blocked for more than|nvme.*timeout|WARNING: CPU")
 
@@ -82,7 +81,7 @@ class Qemu:
         self._qmp_path = folder / "qmp"
         self._qmp = None
         command = [
-            "qemu-system-x86_64", "-nodefaults", "-no-user-config", "-display", "none", "-no-reboot",
+            str(emulator.qemu()), "-nodefaults", "-no-user-config", "-display", "none", "-no-reboot",
             "-accel", "tcg,thread=multi", "-machine", "q35", "-cpu", "max",
             "-serial", f"file:{self.console_path}", "-qmp", f"unix:{self._qmp_path},server=on,wait=off", *arguments,
         ]
@@ -99,6 +98,11 @@ class Qemu:
 
     def running(self) -> bool:
         return self.process.poll() is None
+
+    def crashed(self) -> str:
+        """The signal that QEMU died of, if that was a mistake of its own."""
+        status = self.process.poll()
+        return signal.Signals(-status).name if status in (-signal.SIGSEGV, -signal.SIGABRT, -signal.SIGBUS) else ""
 
     def monitor(self, command: str, **arguments) -> object:
         """One QMP command, such as stop, cont, system_powerdown, or human-monitor-command."""
@@ -209,8 +213,8 @@ class Machine(Qemu):
     def __exit__(self, _type=None, error: BaseException | None = None, _trace=None) -> None:
         self._ssh_control("exit")
         self.kill()
-        if isinstance(error, Exception) and self.emulator_fault():
-            raise Unfit(f"{EMULATOR_FAULT}\n{self.tail()}") from error
+        if isinstance(error, Exception) and (fault := self.emulator_fault()):
+            raise Unfit(f"{fault}\n{self.tail()}") from error
         for file in (self.folder / "root.qcow2", *self.folder.glob("nvme*.img")):
             file.unlink(missing_ok=True)
 
@@ -290,11 +294,15 @@ class Machine(Qemu):
         self._seen = len(self.console())
         return found
 
-    def emulator_fault(self) -> bool:
-        """Whether either kernel died of a known flaw of QEMU's TCG: while newer kernels patch their own code, very rarely
-        it executes a breakpoint that is no longer there."""
+    def emulator_fault(self) -> str:
+        """What QEMU did wrong, if anything: nothing that a machine runs may crash it. And while newer kernels patch their
+        own code, TCG very rarely executes a breakpoint that is no longer there, and one of the kernels dies of it."""
+        if signal_name := self.crashed():
+            return f"QEMU crashed with {signal_name}"
         journal = self.folder / "journal.log"
-        return any("int3: 0000" in text for text in (self.console(), journal.read_text() if journal.exists() else ""))
+        if any("int3: 0000" in text for text in (self.console(), journal.read_text() if journal.exists() else "")):
+            return "QEMU ran a stale breakpoint while the kernel patched itself"
+        return ""
 
     def tail(self, lines: int = 30) -> str:
         """The last that it said, and where its trouble began."""

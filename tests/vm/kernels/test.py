@@ -40,7 +40,7 @@ def ends(m: Machine, name: str, since: str) -> list[tuple[str, int]]:
     unit = [line.split(": ", 1)[1] for line in journal.splitlines() if line.startswith(f"parker@{name}.service: ")
             and "Consumed" not in line]
     statuses = []
-    for line, after in zip(unit, [*unit[1:], ""], strict=True):
+    for line, after in zip(unit, [*unit[1:], ""], strict=False):
         if found := re.match(r"Main process exited, code=exited, status=(\d+)", line):
             statuses.append(int(found[1]))
         elif line.startswith("Deactivated successfully"):  # after 0, and after 133, which is followed by a restart
