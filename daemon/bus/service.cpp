@@ -2,6 +2,7 @@
 #include "bus/service.h"
 
 #include <algorithm>
+#include <deque>
 #include <map>
 #include <utility>
 
@@ -24,11 +25,20 @@ struct Service::Impl {
     }
     void add_job(const Fleet::Job& job) { jobs.try_emplace(job.id, std::make_unique<JobObject>(*connection, job)); }
     void ask_systemd(const char* method, const std::string& partition, Answer answer);
+    void ask_next();
+
+    struct Question {
+        const char* method;
+        std::string partition;
+        Answer answer;
+    };
 
     std::unique_ptr<sdbus::IConnection> connection;
     Authority authority;
     Context context;
     std::unique_ptr<sdbus::IProxy> systemd;
+    std::deque<Question> questions; // in their order, those that wait for earlier ones to be answered
+    unsigned asked = 0;
     ManagerObject manager;
     LogControlObject log_control;
     std::map<std::string, std::unique_ptr<PartitionObject>> partitions;
@@ -66,16 +76,31 @@ Service::Impl::Impl(sd_event* event, Kind kind, Fleet& fleet, Host& host, Facts 
 
 void Service::Impl::ask_systemd(const char* method, const std::string& partition, Answer answer)
 {
-    systemd->callMethodAsync(method)
-        .onInterface("org.freedesktop.systemd1.Manager")
-        .withArguments(unit_name(partition), std::string{"replace"})
-        .uponReplyInvoke(
-            [answer = std::move(answer), partition](const sdbus::Error* error, const sdbus::ObjectPath& /*job*/) {
+    questions.push_back({method, partition, std::move(answer)});
+    ask_next();
+}
+
+void Service::Impl::ask_next()
+{
+    // The bus ends calls beyond 128 replies pending (max_replies_per_connection in dbus-daemon's system.conf).
+    constexpr unsigned asked_at_most = 32;
+    while (asked < asked_at_most && !questions.empty()) {
+        auto question = std::move(questions.front());
+        questions.pop_front();
+        ++asked;
+        systemd->callMethodAsync(question.method)
+            .onInterface("org.freedesktop.systemd1.Manager")
+            .withArguments(unit_name(question.partition), std::string{"replace"})
+            .uponReplyInvoke([this, answer = std::move(question.answer), partition = question.partition](
+                                 const sdbus::Error* error, const sdbus::ObjectPath& /*job*/) {
+                --asked;
                 if (error != nullptr)
                     answer(Error{Code::failed, unit_name(partition), error->getMessage()});
                 else
                     answer(std::nullopt);
+                ask_next();
             });
+    }
 }
 
 Service::Service(sd_event* event, Kind kind, Fleet& fleet, Host& host, Facts facts)

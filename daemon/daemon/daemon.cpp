@@ -191,14 +191,15 @@ void Daemon::partition_changed(const std::string& name)
 void Daemon::partition_gone(const std::string& name)
 {
     log_.write(LOG_INFO, fmt::format("{}: gone", name), {.partition = name});
-    states_.erase(name);
+    const auto noted = states_.extract(name);
     seen_.remove(name);
     status_changed_ = true;
     if (!service_)
         return;
     service_->partition_gone(name);
-    // The unit's supervisor has seen the partition end; this also ends a unit that waits for its next try.
-    if (options_.bus == bus::Kind::system)
+    // The unit's supervisor has seen the partition end; this also ends a unit that waits for its next try. One that
+    // never ran is left alone: hundreds may go at once, and come back and be started before systemd has heard of it.
+    if (options_.bus == bus::Kind::system && noted && noted.mapped().ran)
         service_->stop_unit(name, [this, name](const std::optional<Error>& error) {
             if (error)
                 log_.write(LOG_DEBUG, error->what(), {.partition = name});
@@ -226,11 +227,13 @@ void Daemon::job_removed(std::uint32_t id, const std::string& partition, const s
 void Daemon::note_state(const std::string& name)
 {
     const auto status = fleet_.status(name);
-    const auto now = std::pair{status.state, status.sub_state};
-    const auto [entry, added] = states_.try_emplace(name, now);
-    if (!added && entry->second == now)
+    const auto [entry, added] = states_.try_emplace(name, Noted{status.state, status.sub_state, false});
+    auto& noted = entry->second;
+    noted.ran = noted.ran || status.state != State::inactive || status.result != Result::success;
+    if (!added && noted.state == status.state && noted.sub_state == status.sub_state)
         return;
-    entry->second = now;
+    noted.state = status.state;
+    noted.sub_state = status.sub_state;
     status_changed_ = true;
     auto text = fmt::format("{}: {} ({})", name, to_string(status.state), to_string(status.sub_state));
     if (!added && (status.state == State::inactive || status.state == State::failed))

@@ -86,8 +86,13 @@ private:
     std::unique_ptr<bus::Service> service_;
     std::vector<Loop::Handle> handles_;
     Loop::Handle deadline_;
-    std::map<std::string, std::pair<State, SubState>> states_; // as last logged
-    unsigned reloads_ = 0;                                     // in the workers
+    struct Noted {
+        State state;
+        SubState sub_state;
+        bool ran; // or tried to
+    };
+    std::map<std::string, Noted> states_; // as last logged
+    unsigned reloads_ = 0;                // in the workers
     std::vector<std::string> logged_findings_;
     bool status_changed_ = true;
 };
