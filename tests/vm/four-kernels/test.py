@@ -5,8 +5,6 @@ from harness.debian import Kernel
 from harness.machine import Machine
 from kernels.test import KERNELS, MACHINE, cleanup, online  # noqa: F401  (the runner finds them here)
 
-LONG = True
-
 MANIFEST = """\
 apiVersion: parker/v1
 name: {name}

@@ -1,8 +1,10 @@
 # SPDX-License-Identifier: LGPL-2.1-or-later
 """The QEMU that the machines run on: that of Debian's backports, unpacked beside the system's own.
 
-Debian 12's 7.2 changes a CPU's memory map while that CPU runs (tcg_commit in softmmu/physmem.c; done by the CPU itself since
-8.2). When one kernel moves a BAR, another's access to its local APIC may then end up elsewhere: a lost interrupt, or a crash of QEMU.
+TCG with a host thread for each CPU has races around a memory map that changes, as when one kernel moves a BAR while another
+writes to its local APIC. Debian 12's 7.2 lets such a write go elsewhere, and an interrupt is lost, or a kernel dies; the newer
+one notices (iotlb_to_section: Assertion `section_index < d->map.sections_nb' failed) and ends. So CPUs take turns unless a
+scenario asks for threads (Config.parallel), and a QEMU that crashes is named as the one at fault.
 """
 
 import functools

@@ -40,6 +40,7 @@ class Config:
     """What kind of machine. Equal configurations can share one."""
 
     cpus: int = 4
+    parallel: bool = False  # a host thread for each CPU; else they take turns, which is as fast and spares us QEMU's races
     sockets: int = 1
     memory: str = "4G"
     kernel: tuple[str, str] = (RELEASE, "amd64")  # suite and flavour of the boot kernel
@@ -75,14 +76,14 @@ def _die_with_parent() -> None:
 class Qemu:
     """A QEMU process, its serial console in a file, its monitor on a socket."""
 
-    def __init__(self, folder: pathlib.Path, arguments: list[str]) -> None:
+    def __init__(self, folder: pathlib.Path, arguments: list[str], parallel: bool = False) -> None:
         self.folder = folder
         self.console_path = folder / "console.log"
         self._qmp_path = folder / "qmp"
         self._qmp = None
         command = [
             str(emulator.qemu()), "-nodefaults", "-no-user-config", "-display", "none", "-no-reboot",
-            "-accel", "tcg,thread=multi", "-machine", "q35", "-cpu", "max",
+            "-accel", f"tcg,thread={'multi' if parallel else 'single'}", "-machine", "q35", "-cpu", "max",
             "-serial", f"file:{self.console_path}", "-qmp", f"unix:{self._qmp_path},server=on,wait=off", *arguments,
         ]
         (folder / "qemu.sh").write_text(shlex.join(command) + "\n")
@@ -160,7 +161,7 @@ class Machine(Qemu):
         paths.ARTEFACTS.mkdir(parents=True, exist_ok=True)
         folder = pathlib.Path(tempfile.mkdtemp(prefix=f"{name}-", dir=paths.ARTEFACTS))
         self.port = _free_port()
-        super().__init__(folder, self._arguments(folder, product))
+        super().__init__(folder, self._arguments(folder, product), config.parallel)
         self._control = pathlib.Path(tempfile.mkdtemp(prefix="parker-ssh-")) / "s"
         self._seen = 0  # how much of the console has been looked at for trouble
         self.booted_in = 0.0

@@ -5,10 +5,9 @@ import re
 
 from harness.debian import Kernel
 from harness.machine import Config, Machine
-from road.test import MANIFEST, assert_no_trouble
+from road.test import MANIFEST
 
 KERNELS = (("bullseye", "amd64"), ("bookworm", "amd64"), ("bookworm", "cloud-amd64"), ("bookworm", "rt-amd64"), ("bookworm-backports", "amd64"))
-LONG = True
 MACHINE = Config(cpus=8, memory="6G", drives=2, applications=KERNELS)
 
 PARTITIONS = {"one": (1, "0000:01:00.0"), "four": (4, "0000:02:00.0")}  # name: CPUs, drive

@@ -8,8 +8,6 @@ from harness.machine import Machine
 from kernels.test import KERNELS, MACHINE, cleanup  # noqa: F401  (the runner finds them here)
 from road.test import MANIFEST
 
-LONG = True
-
 DRIVE = "0000:01:00.0"
 
 

@@ -3,7 +3,6 @@
 
 from harness.machine import Config, Machine
 
-LONG = True  # `plan` says the same, and is tested without a machine
 MACHINE = Config(devices=("-device intel-iommu,intremap=on",))
 DRIVE = "0000:01:00.0"
 

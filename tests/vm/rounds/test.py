@@ -6,7 +6,6 @@ import re
 from harness.machine import Config, Machine
 from road.test import MANIFEST as WORKER
 
-LONG = True
 MACHINE = Config(cpus=12, memory="4G", drives=2, applications=(("bookworm", "cloud-amd64"), ("bookworm", "amd64")))
 ROUNDS = 20
 
