@@ -14,6 +14,7 @@ SIZE = "3G"
 PACKAGES = [
     "systemd", "systemd-sysv", "dbus", "udev", "polkitd", "kmod", "pciutils", "iproute2", "e2fsprogs", "openssh-server",
     "procps", "zstd", "busybox-static", "util-linux", "dmidecode", "kexec-tools",
+    "python3",  # for Ansible
     # what parkerd links against
     "libfmt9", "libgcrypt20", "libhwloc15", "libpci3", "libsdbus-c++1", "libspdlog1.10", "libsystemd0", "libudev1", "libyaml-cpp0.7",
 ]

@@ -219,11 +219,15 @@ class Machine(Qemu):
         for file in (self.folder / "root.qcow2", *self.folder.glob("nvme*.img")):
             file.unlink(missing_ok=True)
 
+    def ssh_options(self) -> list[str]:
+        """What ssh, scp and sftp need to get in, as root at 127.0.0.1."""
+        settings = {"IdentityFile": image.identity(), "Port": self.port, "StrictHostKeyChecking": "no",
+                    "UserKnownHostsFile": "/dev/null", "BatchMode": "yes", "ConnectTimeout": 5, "ControlMaster": "auto",
+                    "ControlPath": self._control, "ControlPersist": 600, "ServerAliveInterval": 10, "ServerAliveCountMax": 6}
+        return ["-q", "-F", "none", *(word for name, value in settings.items() for word in ("-o", f"{name}={value}"))]
+
     def _ssh(self, *more: str) -> list[str]:
-        return ["ssh", "-q", "-i", str(image.identity()), "-p", str(self.port), "-o", "StrictHostKeyChecking=no",
-                "-o", "UserKnownHostsFile=/dev/null", "-o", "BatchMode=yes", "-o", "ConnectTimeout=5", "-F", "none",
-                "-o", "ControlMaster=auto", "-o", f"ControlPath={self._control}", "-o", "ControlPersist=600",
-                "-o", "ServerAliveInterval=10", "-o", "ServerAliveCountMax=6", *more, "root@127.0.0.1"]
+        return ["ssh", *self.ssh_options(), *more, "root@127.0.0.1"]
 
     def _ssh_control(self, command: str) -> None:
         subprocess.run(self._ssh("-O", command), stdin=subprocess.DEVNULL, capture_output=True)
