@@ -78,14 +78,17 @@ void read_nodes(const Files& files, Machine& machine)
 
 void assign_nodes(Machine& machine)
 {
-    std::vector<const Machine::Node*> node_of(CpuSet::max_cpus, nullptr);
+    std::vector<const Machine::Node*> node_of;
     for (const auto& node : machine.nodes)
-        for (const auto cpu : node.cpus.to_vector())
+        for (const auto cpu : node.cpus.to_vector()) {
+            if (cpu >= node_of.size())
+                node_of.resize(cpu + 1);
             if (node_of[cpu] == nullptr)
                 node_of[cpu] = &node;
+        }
     for (auto& core : machine.cores)
         for (const auto cpu : core.cpus.to_vector())
-            if (node_of[cpu] != nullptr) {
+            if (cpu < node_of.size() && node_of[cpu] != nullptr) {
                 core.node = node_of[cpu]->id;
                 break;
             }
@@ -117,8 +120,13 @@ Machine read_machine(const MachineSource& source)
 {
     const Files files{source.sysroot};
     check_cpus(files, source.sysroot);
+    SysrootTopology topology{source.sysroot};
+    // While that is read: what needs no topology.
     Machine machine;
-    read_topology(load_sysroot(source.sysroot).get(), source.sysroot.string(), machine);
+    const auto near = read_pci(files, machine);
+    read_platform(files, machine);
+
+    read_topology(topology.load().get(), source.sysroot.string(), machine);
     machine.possible |= cpu_list(files, "possible");
     machine.isolated = cpu_list(files, "isolated") & machine.possible;
     machine.nohz_full = cpu_list(files, "nohz_full") & machine.possible;
@@ -126,8 +134,7 @@ Machine read_machine(const MachineSource& source)
     assign_nodes(machine);
     if (!source.remembered.empty())
         remember(source.remembered, machine);
-    read_pci(files, machine);
-    read_platform(files, machine);
+    finish_pci(machine, near);
     return machine;
 }
 
