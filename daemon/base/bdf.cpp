@@ -1,13 +1,17 @@
 // SPDX-License-Identifier: LGPL-2.1-or-later
 #include "base/bdf.h"
 
-#include <fmt/format.h>
-
 #include <algorithm>
 #include <charconv>
 
 namespace parker {
 namespace {
+
+void put(std::string& text, unsigned value, unsigned digits)
+{
+    while (digits-- > 0)
+        text += "0123456789abcdef"[value >> (4 * digits) & 0xf];
+}
 
 // Exactly `digits` hexadecimal digits and the separator behind them, taken off the front of `text`.
 std::optional<unsigned> take(std::string_view& text, std::size_t digits, std::string_view separator)
@@ -39,7 +43,12 @@ std::optional<Bdf> Bdf::parse(std::string_view text)
 
 std::string Bdf::to_string() const
 {
-    return fmt::format("{:04x}:{:02x}:{:02x}.{:x}", domain, bus, device, function);
+    std::string text;
+    put(text, domain, 4);
+    put(text += ':', bus, 2);
+    put(text += ':', device, 2);
+    put(text += '.', function, 1);
+    return text;
 }
 
 } // namespace parker

@@ -92,7 +92,7 @@ std::vector<std::string> HostReport::advice() const
     if (machine_.interrupt_remapping)
         lines.emplace_back("boot with intremap=off: with interrupt remapping on, devices of partitions have no "
                            "interrupts");
-    if (!machine_.iommu)
+    if (machine_.iommu_known && !machine_.iommu)
         lines.emplace_back("boot with intel_iommu=on (Intel; on AMD it is on by default): without an IOMMU, a "
                            "partition's devices can write anywhere");
     if (!module_)
@@ -193,8 +193,9 @@ Json HostReport::to_json()
                 {"kernel_cmdline", known(machine_, machine_.kernel_cmdline)},
                 {"kernel_words", words_},
                 {"vulnerabilities", std::move(vulnerabilities)},
-                {"iommu", known(machine_, machine_.iommu)},
-                {"interrupt_remapping", known(machine_, machine_.interrupt_remapping)},
+                {"iommu", machine_.iommu_known ? known(machine_, machine_.iommu) : Json{}},
+                {"interrupt_remapping",
+                 machine_.interrupt_remapping_known ? known(machine_, machine_.interrupt_remapping) : Json{}},
                 {"module_loaded", known(machine_, module_)},
                 {"advice", advice()},
                 {"functions", std::move(functions)}};

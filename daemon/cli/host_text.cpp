@@ -171,8 +171,13 @@ void HostReport::print_kernel() const
             open += (open.empty() ? "" : " ") + name;
     if (!open.empty())
         print_line("Vulnerable to", open);
-    print_line("IOMMU", machine_.iommu ? "on: the DMA of partitions can be confined" : "off");
-    print_line("Interrupt remapping", machine_.interrupt_remapping ? "on" : "off");
+    constexpr const char* not_known = "not known: the snapshot leaves it out";
+    print_line("IOMMU", !machine_.iommu_known ? not_known
+                        : machine_.iommu      ? "on: the DMA of partitions can be confined"
+                                              : "off");
+    print_line("Interrupt remapping", !machine_.interrupt_remapping_known ? "not known: no interrupt chip is named"
+                                      : machine_.interrupt_remapping      ? "on"
+                                                                          : "off");
     print_line("Module", module_ ? "loaded" : "not loaded");
     for (const auto& text : advice())
         print_line("Advice", text);

@@ -20,6 +20,8 @@ bool is_claimed(const std::string& name)
 std::optional<std::string> drive_in_use(const std::filesystem::path& function, const std::filesystem::path& block,
                                         const std::function<bool(const std::string&)>& claimed)
 {
+    // One path of several to an NVMe namespace is "nvme0c1n1"; "nvme0n1" is what is used.
+    const std::regex path_of_several{"^(nvme\\d+)c\\d+"};
     std::error_code error;
     const auto folder = std::filesystem::canonical(function, error);
     if (error)
@@ -30,8 +32,7 @@ std::optional<std::string> drive_in_use(const std::filesystem::path& function, c
         const auto device = std::filesystem::canonical(entry->path(), dangling);
         if (dangling || std::ranges::mismatch(folder, device).in1 != folder.end())
             continue;
-        // One path of several to an NVMe namespace is "nvme0c1n1"; "nvme0n1" is what is used.
-        const auto name = std::regex_replace(entry->path().filename().string(), std::regex{"^(nvme\\d+)c\\d+"}, "$1");
+        const auto name = std::regex_replace(entry->path().filename().string(), path_of_several, "$1");
         if (claimed(name))
             return name;
     }

@@ -10,6 +10,7 @@
 #include "machine/files.h"
 #include "machine/hwloc_load.h"
 #include "machine/pci.h"
+#include "machine/pci_names.h"
 #include "machine/text.h"
 #include "machine/topology.h"
 
@@ -90,6 +91,7 @@ void read_functions(hwloc_topology_t topology, Machine& machine)
         if (is_pci_bridge(*object))
             add_function(topology, *object, machine);
     finish_pci(machine);
+    name_functions(machine);
 }
 
 void read_distances(hwloc_topology_t topology, Machine& machine)

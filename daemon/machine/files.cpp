@@ -37,20 +37,25 @@ std::optional<std::string> Files::start(const std::string& path, std::size_t byt
     if (!file || ::fstat(file.get(), &status) != 0 || !S_ISREG(status.st_mode))
         return std::nullopt;
 
-    // st_size means nothing in sysfs and procfs: read until the end says so.
+    // st_size is 0 in procfs and a page for all attributes of sysfs: read until the end says so. Where there is one,
+    // only the end gives less than a page; procfs may anywhere.
+    constexpr std::size_t page = 4 * KiB;
+    const bool is_sized = status.st_size > 0;
     std::string content;
-    content.reserve(std::min(bytes, static_cast<std::size_t>(status.st_size)));
-    std::array<char, 16 * KiB> chunk{};
-    while (content.size() < bytes) {
-        const auto got = ::read(file.get(), chunk.data(), std::min(chunk.size(), bytes - content.size()));
+    std::size_t filled = 0;
+    while (filled < bytes) {
+        content.resize(std::min(bytes, std::max(page, 2 * filled)));
+        const auto asked = content.size() - filled;
+        const auto got = ::read(file.get(), content.data() + filled, asked);
         if (got < 0 && errno == EINTR)
             continue;
         if (got < 0)
             return std::nullopt;
-        if (got == 0)
+        filled += static_cast<std::size_t>(got);
+        if (got == 0 || (is_sized && static_cast<std::size_t>(got) < std::min(asked, page)))
             break;
-        content.append(chunk.data(), static_cast<std::size_t>(got));
     }
+    content.resize(filled);
     return content;
 }
 

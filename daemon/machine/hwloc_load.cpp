@@ -3,11 +3,10 @@
 
 #include <cstdlib>
 #include <functional>
-#include <optional>
+#include <utility>
 
 #include "base/error.h"
 #include "machine/topology.h"
-#include "machine/trial.h"
 
 namespace parker {
 namespace {
@@ -66,66 +65,86 @@ void clear_environment()
             ::unsetenv(name);
 }
 
-Hwloc load_foreign(const Choose& choose_source, const std::string& name, const std::string& what)
+void prepare_environment()
 {
     clear_environment();
     ::setenv("HWLOC_HIDE_ERRORS", "2", 1); // it would speak to stderr about a machine's contradictions
     // Of its two XML libraries the small one: it knows neither entities nor DTDs, and is there on every machine.
     ::setenv("HWLOC_LIBXML", "0", 1);
-    const auto trial = try_in_child([&choose_source, &name] {
+}
+
+// For a child.
+auto attempt(const Choose& choose_source, const std::string& name)
+{
+    return [choose_source, name]() -> std::optional<std::string> {
+        prepare_environment();
         ::setenv("HWLOC_XML_VERBOSE", "1", 1);
         ::setenv("HWLOC_SYNTHETIC_VERBOSE", "1", 1);
         const auto loaded = load(choose_source);
         if (!loaded)
-            return std::optional<std::string>{};
+            return std::nullopt;
         check_size(loaded.get(), name);
         return export_xml(loaded.get());
-    });
+    };
+}
+
+Hwloc finish(Trial& trial, const std::string& name, const std::string& what)
+{
+    const auto outcome = trial.finish();
+    prepare_environment();
     // What comes back is of hwloc's own making, and no larger than a machine.
-    auto topology = trial.result ? load([&trial](hwloc_topology_t empty) { return choose_xml(empty, *trial.result); })
-                                 : Hwloc{nullptr, hwloc_topology_destroy};
-    if (trial.refused)
-        throw Error{Code::bad_machine, name, trial.words};
+    auto topology = outcome.result
+                        ? load([&outcome](hwloc_topology_t empty) { return choose_xml(empty, *outcome.result); })
+                        : Hwloc{nullptr, hwloc_topology_destroy};
+    if (outcome.refused)
+        throw Error{Code::bad_machine, name, outcome.words};
     if (!topology) {
-        const bool tells_nothing = trial.words.empty() || trial.words.starts_with("Failed to parse XML input");
-        throw Error{Code::bad_machine, name, what + (tells_nothing ? "" : ": " + trial.words)};
+        const bool tells_nothing = outcome.words.empty() || outcome.words.starts_with("Failed to parse XML input");
+        throw Error{Code::bad_machine, name, what + (tells_nothing ? "" : ": " + outcome.words)};
     }
     return topology;
 }
 
 } // namespace
 
-Hwloc load_sysroot(const std::filesystem::path& sysroot)
+SysrootTopology::SysrootTopology(std::filesystem::path sysroot) : sysroot_{std::move(sysroot)}
 {
-    if (sysroot == live_root) {
-        clear_environment();
-        auto topology = load([](hwloc_topology_t) { return true; });
-        if (!topology)
-            throw Error{Code::bad_machine, live_root, "hwloc cannot read the machine's topology"};
-        return topology;
-    }
-    return load_foreign(
-        [&sysroot](hwloc_topology_t) {
-            // There is no other way to tell it. It is asked for when the topology is loaded, and never again.
-            ::setenv("HWLOC_FSROOT", sysroot.c_str(), 1);
-            return true;
-        },
-        sysroot.string(), "hwloc cannot read a topology there");
+    if (sysroot_ == live_root)
+        return;
+    const auto choose = [this](hwloc_topology_t) {
+        // There is no other way to tell it. It is asked for when the topology is loaded, and never again.
+        ::setenv("HWLOC_FSROOT", sysroot_.c_str(), 1);
+        return true;
+    };
+    trial_.emplace(attempt(choose, sysroot_.string()));
+}
+
+Hwloc SysrootTopology::load()
+{
+    if (trial_)
+        return finish(*trial_, sysroot_.string(), "hwloc cannot read a topology there");
+    clear_environment();
+    auto topology = parker::load([](hwloc_topology_t) { return true; });
+    if (!topology)
+        throw Error{Code::bad_machine, live_root, "hwloc cannot read the machine's topology"};
+    return topology;
 }
 
 Hwloc load_xml(const std::string& xml, const std::string& name)
 {
-    return load_foreign([&xml](hwloc_topology_t topology) { return choose_xml(topology, xml); }, name,
-                        "this is no hwloc export");
+    Trial trial{attempt([&xml](hwloc_topology_t topology) { return choose_xml(topology, xml); }, name)};
+    return finish(trial, name, "this is no hwloc export");
 }
 
 Hwloc load_synthetic(const std::string& description)
 {
-    return load_foreign(
+    const auto name = "machine \"" + description + "\"";
+    Trial trial{attempt(
         [&description](hwloc_topology_t topology) {
             return hwloc_topology_set_synthetic(topology, description.c_str()) == 0;
         },
-        "machine \"" + description + "\"", "hwloc does not understand this description");
+        name)};
+    return finish(trial, name, "hwloc does not understand this description");
 }
 
 } // namespace parker

@@ -5,7 +5,10 @@
 
 #include <filesystem>
 #include <memory>
+#include <optional>
 #include <string>
+
+#include "machine/trial.h"
 
 namespace parker {
 
@@ -14,7 +17,15 @@ using Hwloc = std::unique_ptr<hwloc_topology, void (*)(hwloc_topology_t)>;
 // Packages, cores, L3 caches, CPUs and NUMA nodes; of descriptions, PCI too. Anything but the live machine is read in a
 // child process, which hands over what it made of it, and the environment is changed: for programs with one thread,
 // which those are that look at a machine other than their own. Throws Error.
-Hwloc load_sysroot(const std::filesystem::path& sysroot);
+class SysrootTopology {
+public:
+    explicit SysrootTopology(std::filesystem::path sysroot); // lets a child begin with it
+    Hwloc load();                                            // once
+
+private:
+    std::filesystem::path sysroot_;
+    std::optional<Trial> trial_; // none for the live machine
+};
 Hwloc load_xml(const std::string& xml, const std::string& name);
 Hwloc load_synthetic(const std::string& description);
 

@@ -104,8 +104,10 @@ struct Machine {
     std::vector<PciFunction> functions; // ordered by address
     std::vector<PciBus> buses;
     std::vector<Ecam> ecam;
-    bool iommu = false; // DMA remapping is on
+    bool iommu = false;      // DMA remapping is on
+    bool iommu_known = true; // false: a snapshot that leaves it out
     bool interrupt_remapping = false;
+    bool interrupt_remapping_known = true;
     std::string kernel_release;
     std::string kernel_cmdline;
     std::vector<std::pair<std::string, std::string>> vulnerabilities; // of the CPUs, and what the boot kernel does

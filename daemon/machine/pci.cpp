@@ -77,13 +77,45 @@ bool has_msi(const Files& device, const std::optional<ConfigSpace>& header)
     return space && (space->has_msi || (space->capabilities_hidden && device.exists("max_link_speed")));
 }
 
+// Class, IDs and driver stand in one file; what it lacks (it is closed to some, and left out of some snapshots) has
+// files of its own.
+void read_identity(const Files& device, Machine::PciFunction& function)
+{
+    const auto uevent = device.read("uevent").value_or("");
+    std::optional<std::uint32_t> class_code;
+    std::optional<std::uint16_t> vendor;
+    std::optional<std::uint16_t> device_id;
+    std::string driver;
+    std::string_view rest = uevent;
+    while (!rest.empty()) { // drivers/pci/pci-driver.c: pci_uevent(); drivers/base/core.c: dev_uevent()
+        auto value = text::take_line(rest);
+        const auto key = text::take_until(value, '=');
+        if (key == "DRIVER") {
+            driver = text::printable(value);
+        } else if (key == "PCI_CLASS") {
+            class_code = text::number<std::uint32_t>(value, 16);
+        } else if (key == "PCI_ID") {
+            vendor = text::number<std::uint16_t>(text::take_until(value, ':'), 16);
+            device_id = text::number<std::uint16_t>(value, 16);
+        }
+    }
+    const bool is_complete = class_code && vendor && device_id;
+    if (!is_complete) {
+        class_code = device.number<std::uint32_t>("class", 16);
+        vendor = device.number<std::uint16_t>("vendor", 16);
+        device_id = device.number<std::uint16_t>("device", 16);
+        driver = last_component(device.link("driver"));
+    }
+    function.class_code = class_code.value_or(0) & 0xffffff;
+    function.vendor = vendor.value_or(0);
+    function.device = device_id.value_or(0);
+    function.driver = std::move(driver);
+}
+
 Machine::PciFunction read_function(const Files& device, const std::optional<ConfigSpace>& header)
 {
     Machine::PciFunction function;
-    function.class_code = device.number<std::uint32_t>("class", 16).value_or(0) & 0xffffff;
-    function.vendor = device.number<std::uint16_t>("vendor", 16).value_or(0);
-    function.device = device.number<std::uint16_t>("device", 16).value_or(0);
-    function.driver = last_component(device.link("driver"));
+    read_identity(device, function);
     if (auto wanted = device.line("driver_override"); wanted != "(null)")
         function.driver_override = std::move(wanted);
     if (const auto node = device.number<int>("numa_node"); node && *node >= 0)
@@ -102,8 +134,9 @@ Machine::PciFunction read_function(const Files& device, const std::optional<Conf
 
 } // namespace
 
-void read_pci(const Files& files, Machine& machine)
+NearCpus read_pci(const Files& files, Machine& machine)
 {
+    NearCpus near;
     const std::string devices = "sys/bus/pci/devices";
     for (const auto& name : files.list(devices)) {
         const auto bdf = Bdf::parse(name);
@@ -118,18 +151,19 @@ void read_pci(const Files& files, Machine& machine)
         function.bdf = *bdf;
         function.parent = parent_of(files.link(path));
         if (!function.node)
-            if (const auto near = CpuSet::parse(device->line("local_cpulist")))
-                function.node = node_of(machine, *near & machine.online);
+            if (auto cpus = CpuSet::parse(device->line("local_cpulist")))
+                near.emplace(*bdf, std::move(*cpus));
         machine.functions.push_back(std::move(function));
         if (header && header->bridge) {
             const auto& bridge = *header->bridge;
             machine.buses.push_back({bdf->domain, bridge.secondary_bus, *bdf, bridge.memory, bridge.prefetchable});
         }
     }
-    finish_pci(machine);
+    name_functions(machine);
+    return near;
 }
 
-void finish_pci(Machine& machine)
+void finish_pci(Machine& machine, const NearCpus& near)
 {
     std::ranges::sort(machine.functions, {}, &Machine::PciFunction::bdf);
     const auto is_same = [](const auto& one, const auto& other) { return one.bdf == other.bdf; };
@@ -139,6 +173,8 @@ void finish_pci(Machine& machine)
 
     // A bridge is numbered before what is behind it, as a rule; what a snapshot says otherwise stays unknown.
     for (auto& function : machine.functions) {
+        if (const auto cpus = near.find(function.bdf); cpus != near.end())
+            function.node = node_of(machine, cpus->second & machine.online);
         if (function.node && machine.node(*function.node) == nullptr)
             function.node.reset();
         if (function.node || !function.parent)
@@ -146,7 +182,6 @@ void finish_pci(Machine& machine)
         if (const auto* bridge = machine.function(*function.parent))
             function.node = bridge->node;
     }
-    name_functions(machine);
 }
 
 bool is_bridge_class(std::uint32_t class_code)

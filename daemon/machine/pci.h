@@ -2,18 +2,23 @@
 #pragma once
 
 #include <cstdint>
+#include <map>
 
 #include "machine/files.h"
 #include "machine/machine.h"
 
 namespace parker {
 
-// Fills functions and buses from sys/bus/pci.
-void read_pci(const Files& files, Machine& machine);
+// The CPUs that functions without a node are near.
+using NearCpus = std::map<Bdf, CpuSet>;
 
-// Orders functions and buses, lets functions whose node is not known have that of the bridge above them, and names
-// them.
-void finish_pci(Machine& machine);
+// Fills functions, with their names, and buses from sys/bus/pci. It needs nothing of the machine, and finish_pci() all
+// of its nodes.
+NearCpus read_pci(const Files& files, Machine& machine);
+
+// Orders functions and buses, and lets functions whose node is not known have that of the CPUs that they are near, or
+// of the bridge above them.
+void finish_pci(Machine& machine, const NearCpus& near = {});
 
 bool is_bridge_class(std::uint32_t class_code);
 

@@ -10,10 +10,13 @@ extern "C" {
 #include <sys/stat.h>
 #include <unistd.h>
 
+#include <algorithm>
 #include <array>
 #include <cstdlib>
 #include <cstring>
+#include <map>
 #include <memory>
+#include <optional>
 #include <set>
 #include <string>
 #include <utility>
@@ -69,34 +72,69 @@ Mapping map_ids(const std::string& path)
     return start != MAP_FAILED ? Mapping{start, {bytes}} : Mapping{};
 }
 
+// A line "VVVV  NAME", and where what is below it begins.
+struct Vendor {
+    std::uint16_t id = 0;
+    std::string_view line;
+    std::size_t below = 0;
+};
+
+// The first one that begins at or behind `from`, a line's start, and before `until`. The classes, which come last, are
+// no vendors.
+std::optional<Vendor> first_vendor(std::string_view ids, std::size_t from, std::size_t until)
+{
+    auto rest = ids.substr(from);
+    while (ids.size() - rest.size() < until) {
+        const auto line = text::take_line(rest);
+        if (line.empty() || line.front() == '\t' || line.front() == '#')
+            continue;
+        const auto id = text::number<std::uint16_t>(line.substr(0, 4), 16);
+        return id ? std::optional{Vendor{*id, line, ids.size() - rest.size()}} : std::nullopt;
+    }
+    return std::nullopt;
+}
+
+// pci.ids is ordered ("please keep sorted", as it says): most of its megabyte need not be looked at.
+std::optional<Vendor> find_vendor(std::string_view ids, std::uint16_t id)
+{
+    std::size_t first = 0; // a line's start, and the vendor's is not before it
+    for (auto last = ids.size(); first < last;) {
+        const auto middle = first + (last - first) / 2;
+        const auto line = std::min(ids.find('\n', middle), ids.size() - 1) + 1;
+        const auto vendor = first_vendor(ids, line, last);
+        if (vendor && vendor->id < id)
+            first = vendor->below;
+        else
+            last = middle;
+    }
+    auto vendor = first_vendor(ids, first, ids.size());
+    while (vendor && vendor->id < id) // one at most: what begins between `first` and the line behind it
+        vendor = first_vendor(ids, vendor->below, ids.size());
+    return vendor && vendor->id == id ? vendor : std::nullopt;
+}
+
 // The lines "VVVV  NAME" of these vendors and "\tDDDD  NAME" of their devices.
 std::string pick_lines(std::string_view ids, const Machine& machine)
 {
-    std::set<std::uint16_t> vendors;
-    std::set<std::pair<std::uint16_t, std::uint16_t>> devices;
-    for (const auto& function : machine.functions) {
-        vendors.insert(function.vendor);
-        devices.emplace(function.vendor, function.device);
-    }
+    std::map<std::uint16_t, std::set<std::uint16_t>> wanted;
+    for (const auto& function : machine.functions)
+        wanted[function.vendor].insert(function.device);
     std::string picked;
-    std::optional<std::uint16_t> vendor;
-    while (!ids.empty()) {
-        const auto line = text::take_line(ids);
-        if (line.starts_with("C ")) // classes: vendors end here
-            break;
-        const bool is_device = line.starts_with('\t');
-        if (line.empty() || line.front() == '#' || (is_device && !vendor))
+    for (auto& [id, devices] : wanted) {
+        const auto vendor = find_vendor(ids, id);
+        if (!vendor)
             continue;
-        const auto id = text::number<std::uint16_t>(line.substr(is_device ? 1 : 0, 4), 16);
-        if (!id) // subsystems of a device
-            continue;
-        if (!is_device) {
-            if (vendors.empty())
+        picked.append(vendor->line) += '\n';
+        for (auto rest = ids.substr(vendor->below); !rest.empty() && !devices.empty();) {
+            const auto line = text::take_line(rest);
+            if (line.empty() || line.front() == '#')
+                continue;
+            if (line.front() != '\t')
                 break;
-            vendor = vendors.erase(*id) > 0 ? id : std::nullopt;
+            const auto device = text::number<std::uint16_t>(line.substr(1, 4), 16); // none: subsystem of a device
+            if (device && devices.erase(*device) > 0)
+                picked.append(line) += '\n';
         }
-        if (is_device ? devices.contains({*vendor, *id}) : vendor.has_value())
-            picked.append(line) += '\n';
     }
     return picked;
 }

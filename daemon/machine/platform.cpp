@@ -79,7 +79,7 @@ std::vector<std::pair<std::string, std::string>> vulnerabilities(const Files& fi
 
 } // namespace
 
-void read_platform(const Files& files, Machine& machine)
+void read_platform(const Files& files, bool is_live, Machine& machine)
 {
     machine.kernel_release = kernel_release(files);
     machine.kernel_cmdline = files.line("proc/cmdline");
@@ -91,8 +91,11 @@ void read_platform(const Files& files, Machine& machine)
     // An IOMMU is listed there once the kernel drives it. Whether a device's own domain translates (the group's type
     // "DMA") or not ("identity", with iommu=pt) does not matter: a partition's devices get another domain.
     machine.iommu = !files.list("sys/class/iommu").empty();
+    // A kernel without support for them has no such folder, nor has a snapshot that leaves it out.
+    machine.iommu_known = is_live || files.exists("sys/class/iommu");
     const auto remapping = interrupt_remapping(files);
     machine.interrupt_remapping = remapping.value_or(false);
+    machine.interrupt_remapping_known = remapping.has_value();
     if (!remapping && files.exists("proc/interrupts"))
         machine.problems.emplace_back("whether interrupts are remapped cannot be told: no interrupt chip is named");
 }

@@ -7,6 +7,6 @@
 namespace parker {
 
 // Fills what is neither CPU, memory nor PCI: the boot kernel's words, IOMMU and interrupt remapping, ECAM, DMI.
-void read_platform(const Files& files, Machine& machine);
+void read_platform(const Files& files, bool is_live, Machine& machine);
 
 } // namespace parker

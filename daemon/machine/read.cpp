@@ -26,15 +26,43 @@ std::optional<CpuSet> read_cpu_list(const Files& files, const std::string& path)
     return content ? CpuSet::parse(text::trim(*content)) : std::nullopt;
 }
 
-// Without CPUs there, hwloc would count those of the machine that it runs on, or make one up.
-void check_cpus(const Files& files, const std::filesystem::path& sysroot)
+bool has_cpus(const Files& files)
 {
     const auto is_cpu = [](std::string_view name) {
         return name.starts_with("cpu") && text::number<unsigned>(name.substr(3));
     };
-    if (std::ranges::none_of(files.list(cpu_folder), is_cpu) && !files.exists("proc/cpuinfo"))
-        throw Error{Code::bad_machine, sysroot.string(), "no CPU is described below sys/devices/system/cpu",
-                    "a folder with sys/ and proc/ of a Linux machine in it"};
+    return std::ranges::any_of(files.list(cpu_folder), is_cpu) || files.exists("proc/cpuinfo");
+}
+
+// Archives of machines unpack to folders with the machine's root somewhere inside.
+std::optional<std::filesystem::path> machine_inside(std::filesystem::path folder)
+{
+    constexpr unsigned max_depth = 3;
+    for (unsigned depth = 0; depth < max_depth; ++depth) {
+        const Files files{folder};
+        std::vector<std::string> folders;
+        for (const auto& name : files.list(".")) {
+            const auto inside = files.folder(name);
+            if (inside && has_cpus(*inside))
+                return folder / name;
+            if (inside)
+                folders.push_back(name);
+        }
+        if (folders.size() != 1)
+            return std::nullopt;
+        folder /= folders.front();
+    }
+    return std::nullopt;
+}
+
+// Without CPUs there, hwloc would count those of the machine that it runs on, or make one up.
+void check_cpus(const Files& files, const std::filesystem::path& sysroot)
+{
+    if (has_cpus(files))
+        return;
+    const auto inside = machine_inside(sysroot);
+    throw Error{Code::bad_machine, sysroot.string(), "no CPU is described below sys/devices/system/cpu",
+                inside ? "--sysroot " + inside->string() : "a folder with sys/ and proc/ of a Linux machine in it"};
 }
 
 CpuSet cpu_list(const Files& files, const std::string& name)
@@ -78,14 +106,17 @@ void read_nodes(const Files& files, Machine& machine)
 
 void assign_nodes(Machine& machine)
 {
-    std::vector<const Machine::Node*> node_of(CpuSet::max_cpus, nullptr);
+    std::vector<const Machine::Node*> node_of;
     for (const auto& node : machine.nodes)
-        for (const auto cpu : node.cpus.to_vector())
+        for (const auto cpu : node.cpus.to_vector()) {
+            if (cpu >= node_of.size())
+                node_of.resize(cpu + 1);
             if (node_of[cpu] == nullptr)
                 node_of[cpu] = &node;
+        }
     for (auto& core : machine.cores)
         for (const auto cpu : core.cpus.to_vector())
-            if (node_of[cpu] != nullptr) {
+            if (cpu < node_of.size() && node_of[cpu] != nullptr) {
                 core.node = node_of[cpu]->id;
                 break;
             }
@@ -117,8 +148,13 @@ Machine read_machine(const MachineSource& source)
 {
     const Files files{source.sysroot};
     check_cpus(files, source.sysroot);
+    SysrootTopology topology{source.sysroot};
+    // While that is read: what needs no topology.
     Machine machine;
-    read_topology(load_sysroot(source.sysroot).get(), source.sysroot.string(), machine);
+    const auto near = read_pci(files, machine);
+    read_platform(files, source.sysroot == "/", machine);
+
+    read_topology(topology.load().get(), source.sysroot.string(), machine);
     machine.possible |= cpu_list(files, "possible");
     machine.isolated = cpu_list(files, "isolated") & machine.possible;
     machine.nohz_full = cpu_list(files, "nohz_full") & machine.possible;
@@ -126,8 +162,7 @@ Machine read_machine(const MachineSource& source)
     assign_nodes(machine);
     if (!source.remembered.empty())
         remember(source.remembered, machine);
-    read_pci(files, machine);
-    read_platform(files, machine);
+    finish_pci(machine, near);
     return machine;
 }
 

@@ -117,11 +117,15 @@ void read_topology(hwloc_topology_t topology, const std::string& name, Machine& 
     machine.boot_cpu = *machine.possible.first();
     machine.disallowed = machine.online - to_cpu_set(hwloc_topology_get_allowed_cpuset(topology));
 
+    // Of an export, the whole may have more than its parts: those count.
+    CpuSet described;
+    for_each(topology, HWLOC_OBJ_PU, [&described](const hwloc_obj& object) { described |= to_cpu_set(object.cpuset); });
+
     // Old kernels and some hypervisors name no cores: then each CPU is one. Some CPUs may lack a core, too.
     CpuSet seen;
-    const auto add_core = [topology, &machine, &seen](hwloc_obj& object) {
+    const auto add_core = [topology, &machine, &described, &seen](hwloc_obj& object) {
         auto core = to_core(topology, object);
-        core.cpus -= seen;
+        core.cpus = (core.cpus & described) - seen;
         if (core.cpus.empty())
             return;
         seen |= core.cpus;
@@ -131,7 +135,7 @@ void read_topology(hwloc_topology_t topology, const std::string& name, Machine& 
     machine.cores_known = !machine.cores.empty();
     for_each(topology, HWLOC_OBJ_PU, add_core);
     std::ranges::sort(machine.cores, {}, [](const Machine::Core& core) { return core.cpus.first(); });
-    machine.online = machine.online & seen; // of an export, the whole may have more than its parts
+    machine.online = machine.online & seen;
 
     for_each(topology, HWLOC_OBJ_L3CACHE, [&machine](const hwloc_obj& object) {
         machine.l3.push_back({object.logical_index, to_cpu_set(object.cpuset), object.attr->cache.size});

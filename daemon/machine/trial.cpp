@@ -3,16 +3,17 @@
 
 #include <sys/mman.h>
 #include <sys/resource.h>
+#include <sys/stat.h>
 #include <sys/wait.h>
 #include <unistd.h>
 
+#include <algorithm>
 #include <cerrno>
 #include <csignal>
 #include <cstdio>
 
 #include "base/bytes.h"
 #include "base/error.h"
-#include "base/fd.h"
 #include "machine/files.h"
 #include "machine/text.h"
 
@@ -62,6 +63,18 @@ Fd memory_file(const char* name)
     return file;
 }
 
+// What it begins with, `bytes` at most.
+std::string written_to(const Fd& file, std::size_t bytes)
+{
+    struct stat status {};
+    if (::fstat(file.get(), &status) != 0)
+        return {};
+    std::string content(std::min(bytes, static_cast<std::size_t>(status.st_size)), '\0');
+    const auto got = ::pread(file.get(), content.data(), content.size(), 0);
+    content.resize(got > 0 ? static_cast<std::size_t>(got) : 0);
+    return content;
+}
+
 rlim_t own_memory_bytes()
 {
     const auto statm = Files{"/proc/self"}.line("statm");
@@ -71,32 +84,43 @@ rlim_t own_memory_bytes()
 
 } // namespace
 
-Trial try_in_child(const Attempt& attempt)
+Trial::Trial(const Attempt& attempt) : result_{memory_file("result")}, words_{memory_file("words")}
 {
-    const auto result = memory_file("result");
-    const auto words = memory_file("words");
     const auto memory = own_memory_bytes() + memory_bytes;
-    const auto child = ::fork();
-    if (child < 0)
+    child_ = ::fork();
+    if (child_ < 0)
         throw_errno(Code::failed, "trial", "fork");
-    if (child == 0)
-        be_child(attempt, result.get(), words.get(), memory);
+    if (child_ == 0)
+        be_child(attempt, result_.get(), words_.get(), memory);
+}
+
+Trial::~Trial()
+{
+    if (child_ < 0)
+        return;
+    (void)::kill(child_, SIGKILL);
+    while (::waitpid(child_, nullptr, 0) < 0 && errno == EINTR) {
+    }
+}
+
+Trial::Outcome Trial::finish()
+{
     int status = 0;
-    while (::waitpid(child, &status, 0) < 0)
+    while (::waitpid(child_, &status, 0) < 0)
         if (errno != EINTR)
             throw_errno(Code::failed, "trial", "waitpid");
+    child_ = -1;
 
-    const Files files{"/proc/self/fd"};
-    Trial trial;
-    trial.refused = WIFEXITED(status) && WEXITSTATUS(status) == exit_refused;
+    Outcome outcome;
+    outcome.refused = WIFEXITED(status) && WEXITSTATUS(status) == exit_refused;
     if (WIFEXITED(status) && WEXITSTATUS(status) == 0)
-        trial.result = files.read(std::to_string(result.get()), output_bytes);
-    const auto said = files.start(std::to_string(words.get()), words_bytes).value_or("");
+        outcome.result = written_to(result_, output_bytes);
+    const auto said = written_to(words_, words_bytes);
     std::string_view rest = said;
-    trial.words = text::printable(text::trim(text::take_line(rest)));
+    outcome.words = text::printable(text::trim(text::take_line(rest)));
     if (WIFSIGNALED(status))
-        trial.words = "hwloc needs more memory or time for it than for any machine, or crashes";
-    return trial;
+        outcome.words = "hwloc needs more memory or time for it than for any machine, or crashes";
+    return outcome;
 }
 
 } // namespace parker

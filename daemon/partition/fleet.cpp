@@ -284,7 +284,7 @@ void Fleet::define(const Manifests& manifests)
     impl_->define(manifests);
 }
 
-void Fleet::plan(std::function<void(const std::optional<Error>&, const Preview&)> done)
+void Fleet::plan(std::function<void(const std::optional<Error>&, Preview)> done)
 {
     const auto result = std::make_shared<Preview>();
     impl_->environment.executor.submit(
@@ -301,7 +301,7 @@ void Fleet::plan(std::function<void(const std::optional<Error>&, const Preview&)
                 if (const auto found = impl->partitions.find(change.name); found != impl->partitions.end())
                     change.needs_restart = change.needs_restart || found->second->need_restart();
             result->findings.insert(result->findings.begin(), impl->findings.begin(), impl->findings.end());
-            done(error, *result);
+            done(error, std::move(*result));
         });
 }
 

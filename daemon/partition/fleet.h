@@ -76,7 +76,7 @@ public:
     void define(const Manifests& manifests);
 
     // What the manifests would come to now, with the findings of reading them; worked out in the executor.
-    void plan(std::function<void(const std::optional<Error>&, const Preview&)> done);
+    void plan(std::function<void(const std::optional<Error>&, Preview)> done);
 
     std::vector<std::string> names() const;
     Status status(const std::string& name) const; // no_such_partition, or invalid_manifest if it never had a good one

@@ -1,6 +1,5 @@
 // SPDX-License-Identifier: LGPL-2.1-or-later
 // bench manifests DIRECTORY: reads what is there and plans it on a machine of 4,096 CPUs and 64 nodes.
-// bench machine SYSROOT: reads that machine, and nothing else.
 #include <fmt/format.h>
 
 #include <algorithm>
@@ -9,7 +8,6 @@
 #include <string_view>
 
 #include "../unit/plan/machines.h"
-#include "machine/read.h"
 #include "manifest/load.h"
 
 using namespace parker;
@@ -60,14 +58,6 @@ int bench_manifests(const std::filesystem::path& directory)
     return all_fit && test::find(again, last) != nullptr ? EXIT_SUCCESS : EXIT_FAILURE;
 }
 
-int bench_machine(const std::filesystem::path& sysroot)
-{
-    const auto machine = read_machine({sysroot, {}});
-    fmt::print("{} CPUs, {} nodes, {} PCI functions\n", machine.online.size(), machine.nodes.size(),
-               machine.functions.size());
-    return EXIT_SUCCESS;
-}
-
 } // namespace
 
 int main(int argc, char** argv)
@@ -75,8 +65,6 @@ int main(int argc, char** argv)
     const std::string_view what = argc == 3 ? argv[1] : "";
     if (what == "manifests")
         return bench_manifests(argv[2]);
-    if (what == "machine")
-        return bench_machine(argv[2]);
-    fmt::print(stderr, "usage: bench manifests DIRECTORY | bench machine SYSROOT\n");
+    fmt::print(stderr, "usage: bench manifests DIRECTORY\n");
     return 2;
 }

@@ -3,25 +3,16 @@
 // whatever it makes of it ends in a machine that keeps the promises of machine.h, or in an Error.
 #include <algorithm>
 #include <cstdint>
-#include <cstdlib>
-#include <iostream>
 #include <string>
 
 #include "base/error.h"
 #include "machine/described.h"
 #include "machine/hwloc_load.h"
+#include "require.h"
 
 using namespace parker;
 
 namespace {
-
-void require(bool condition, const char* what)
-{
-    if (condition)
-        return;
-    std::cerr << "broken promise: " << what << '\n';
-    std::abort();
-}
 
 void check_machine(const Machine& machine)
 {

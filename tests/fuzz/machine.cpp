@@ -2,28 +2,19 @@
 // What the machine reader parses comes from a folder that may be anybody's making. The first byte says which parser
 // gets the rest; what it accepts keeps the promises of its header.
 #include <cstdint>
-#include <cstdlib>
-#include <iostream>
 #include <string_view>
 
 #include "machine/config_space.h"
 #include "machine/ecam.h"
 #include "machine/memory.h"
 #include "machine/remembered.h"
+#include "require.h"
 
 using namespace parker;
 
 namespace {
 
 constexpr std::uint64_t address_limit = std::uint64_t{1} << 52;
-
-void require(bool condition, const char* what)
-{
-    if (condition)
-        return;
-    std::cerr << "broken promise: " << what << '\n';
-    std::abort();
-}
 
 void check_ecam(const std::optional<std::vector<Machine::Ecam>>& areas)
 {

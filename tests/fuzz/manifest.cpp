@@ -2,25 +2,16 @@
 // Any bytes are a manifest file to somebody: parsing them ends in manifests and findings, never in an exception, and
 // what it accepts keeps the promises of manifest.h. The unit tests run this over the corpus too.
 #include <cstdint>
-#include <cstdlib>
-#include <iostream>
 #include <string_view>
 
 #include "base/bytes.h"
 #include "manifest/load.h"
 #include "manifest/utf8.h"
+#include "require.h"
 
 using namespace parker;
 
 namespace {
-
-void require(bool condition, const char* what)
-{
-    if (condition)
-        return;
-    std::cerr << "broken promise: " << what << '\n';
-    std::abort();
-}
 
 void check_finding(const Finding& finding)
 {

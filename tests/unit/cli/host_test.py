@@ -117,5 +117,34 @@ class Host(unittest.TestCase):
         self.assertEqual((last["pci"], last["root_port"], last["functions_on_bus"], last["assignable"]),
                          ("0000:19:00.7", "0000:00:19.0", 8, True))
 
+    def test_snapshot_that_leaves_things_out(self) -> None:
+        with tempfile.TemporaryDirectory() as folder:
+            root = pathlib.Path(folder)
+            write(root, "sys/devices/system/cpu/online", "0\n")
+            write(root, "sys/devices/system/cpu/cpu0/topology/core_id", "0\n")
+            iommus = root / "sys/class/iommu"
+            for step, text, value in ((None, "not known", None), (iommus, "off", False), (iommus / "dmar0", "on", True)):
+                if step:
+                    step.mkdir(parents=True)
+                with self.subTest(text):
+                    shown = run("--sysroot", folder, "host").stdout
+                    self.assertRegex(shown, rf"(?m)^ +IOMMU: {text}\b")
+                    self.assertRegex(shown, r"(?m)^ +Interrupt remapping: not known\b")
+                    self.assertEqual("intel_iommu" in shown, value is False)
+                    host = json.loads(run("--sysroot", folder, "--json=short", "host").stdout)
+                    self.assertEqual((host["iommu"], host["interrupt_remapping"]), (value, None))
+
+    def test_root_further_inside(self) -> None:
+        with tempfile.TemporaryDirectory() as folder:
+            root = pathlib.Path(folder) / "machine/fsroot"
+            write(root, "sys/devices/system/cpu/cpu0/topology/core_id", "0\n")
+            for outside in (root.parent, root.parent.parent):
+                done = run("--sysroot", str(outside), "host")
+                self.assertEqual((done.returncode, done.stdout), (1, ""))
+                self.assertIn(f"--sysroot {root}", done.stderr)
+            self.assertEqual(run("--sysroot", str(root), "host").returncode, 0)
+            (root / "sys").rename(pathlib.Path(folder) / "aside")
+            self.assertNotIn("--sysroot", run("--sysroot", folder, "host").stderr)
+
 
 unittest.main()

@@ -203,6 +203,12 @@ TEST_CASE("a CPU that is counted and not described is not there")
     const auto machine = read_described(file.path());
     CHECK(machine.online.to_string() == "0-3");
     CHECK(machine.possible.to_string() == "0-4");
+
+    const auto half_a_core = object("Core", "0x3", "0x1", "os_index=\"0\" gp_index=\"40\"", cpu(0));
+    const auto other = read_described(Export{replaced(machine_xml(), cpu(0) + cpu(1), half_a_core)}.path());
+    CHECK(other.online.to_string() == "0,2-3");
+    CHECK(other.core_of(0)->cpus.to_string() == "0");
+    CHECK(other.core_of(1) == nullptr);
 }
 
 TEST_CASE("a deeply nested export is no crash")

@@ -149,3 +149,28 @@ TEST_CASE("virtual functions and theirs are known")
     CHECK(function(machine, "0000:01:10.0").physical_function == Bdf::parse("0000:01:00.0"));
     CHECK(function(machine, "0000:01:10.0").max_virtual == 0);
 }
+
+TEST_CASE("uevent says what a function is, and files of their own where it does not")
+{
+    const Sysroot sysroot;
+    sysroot.add_cpus(1);
+    const auto whole = add(sysroot, "", "0000:00:01.0", "0");
+    sysroot.write(whole + "uevent", "DRIVER=nvme\nPCI_CLASS=10802\nPCI_ID=144D:A80A\nPCI_SLOT_NAME=0000:00:01.0\n");
+    const auto idle = add(sysroot, "", "0000:00:02.0", "0");
+    sysroot.write(idle + "uevent", "PCI_CLASS=10802\nPCI_ID=144D:A80A\n");
+    const auto damaged = add(sysroot, "", "0000:00:03.0", "0");
+    sysroot.write(damaged + "uevent", "DRIVER=other\nPCI_CLASS=10802\nPCI_ID=144D\n");
+    sysroot.write(damaged + "vendor", "0x8086\n");
+    sysroot.write(damaged + "device", "0x1533\n");
+    sysroot.link(damaged + "driver", "../../../bus/pci/drivers/igb");
+    const auto machine = read_machine({sysroot.path(), {}});
+    CHECK(function(machine, "0000:00:01.0").class_code == 0x010802);
+    CHECK(function(machine, "0000:00:01.0").vendor == 0x144d);
+    CHECK(function(machine, "0000:00:01.0").device == 0xa80a);
+    CHECK(function(machine, "0000:00:01.0").driver == "nvme");
+    CHECK(function(machine, "0000:00:02.0").driver.empty());
+    CHECK(function(machine, "0000:00:03.0").class_code == 0x020000);
+    CHECK(function(machine, "0000:00:03.0").vendor == 0x8086);
+    CHECK(function(machine, "0000:00:03.0").device == 0x1533);
+    CHECK(function(machine, "0000:00:03.0").driver == "igb");
+}
