@@ -17,6 +17,12 @@ bool differs(const Status& a, const Status& b)
     return a.*Member != b.*Member;
 }
 
+template <auto Member>
+bool counts_differ(const Status& a, const Status& b)
+{
+    return a.counters.*Member != b.counters.*Member;
+}
+
 bool findings_differ(const Status& a, const Status& b)
 {
     return !std::ranges::equal(
@@ -48,6 +54,12 @@ constexpr auto rows = std::to_array<Row>({
     {"CommandLine", differs<&Status::cmdline>},
     {"NeedRestart", differs<&Status::need_restart>},
     {"NeedReload", differs<&Status::need_reload>},
+    {"Starts", counts_differ<&Counters::starts>},
+    {"StartUSec", counts_differ<&Counters::start_usec>},
+    {"FailedStarts", counts_differ<&Counters::failed_starts>},
+    {"Crashes", counts_differ<&Counters::crashes>},
+    {"Stops", counts_differ<&Counters::stops>},
+    {"StopUSec", counts_differ<&Counters::stop_usec>},
     {"Findings", findings_differ},
 });
 

@@ -45,6 +45,12 @@ private:
     std::uint64_t HeartbeatTimestamp() override;
     bool NeedRestart() override;
     bool NeedReload() override;
+    std::uint64_t Starts() override { return status_.counters.starts; }
+    std::uint64_t StartUSec() override { return status_.counters.start_usec; }
+    std::uint64_t FailedStarts() override { return status_.counters.failed_starts; }
+    std::uint64_t Crashes() override { return status_.counters.crashes; }
+    std::uint64_t Stops() override { return status_.counters.stops; }
+    std::uint64_t StopUSec() override { return status_.counters.stop_usec; }
     Dictionaries Findings() override;
 
     const sdbus::Message& call() const;

@@ -9,6 +9,7 @@
 #include <ctime>
 #include <map>
 
+#include "base/clock.h"
 #include "control/kernel.h"
 #include "daemon/faults.h"
 #include "daemon/simulated_machine.h"
@@ -102,6 +103,7 @@ void Daemon::start()
         directories.push_back(directory);
     service_ = std::make_unique<bus::Service>(loop_.get(), options_.bus, fleet_, static_cast<Host&>(*this),
                                               bus::Service::Facts{.version = PARKER_VERSION,
+                                                                  .start_usec = realtime_usec(),
                                                                   .manifest_directories = directories,
                                                                   .simulated = options_.simulate});
     service_->acquire_name();

@@ -3,16 +3,11 @@
 
 #include <algorithm>
 
+#include "base/clock.h"
 #include "partition/impl.h"
 
 namespace parker {
 namespace {
-
-std::uint64_t realtime_usec()
-{
-    const auto since = std::chrono::system_clock::now().time_since_epoch();
-    return static_cast<std::uint64_t>(std::chrono::duration_cast<std::chrono::microseconds>(since).count());
-}
 
 Error wrong_state(const std::string& name, const std::string& reason, const std::string& suggestion = {})
 {
@@ -91,6 +86,7 @@ Status Fleet::Impl::status(Partition& p)
         status.devices = p.held->devices;
         status.dma = p.held->dma;
     }
+    status.counters = p.tally.counters();
     status.findings = p.findings;
     status.findings.insert(status.findings.end(), p.run_findings.begin(), p.run_findings.end());
     if (p.held)
@@ -217,7 +213,9 @@ void Fleet::Impl::finish(Partition& p, const std::optional<Error>& error)
 
 void Fleet::Impl::enter(Partition& p, Event event)
 {
-    p.phase = transition(p.phase, event);
+    const auto before = p.phase;
+    p.phase = transition(before, event);
+    p.tally.note(before, p.phase, p.result, environment.now());
     p.state_change_usec = realtime_usec();
     if (p.phase.sub_state == SubState::running)
         p.heartbeat_at = environment.now();

@@ -6,6 +6,7 @@
 #include "partition/fleet.h"
 #include "partition/launch.h"
 #include "partition/reserve.h"
+#include "partition/tally.h"
 #include "partition/transitions.h"
 
 namespace parker {
@@ -37,6 +38,7 @@ struct FleetPartition : std::enable_shared_from_this<FleetPartition> {
     // What happens to it.
     Phase phase;
     std::uint64_t state_change_usec = 0;
+    Tally tally;
     Result result = Result::success;
     std::string message;   // why it failed
     std::string left_over; // why something would not go back
