@@ -87,6 +87,12 @@ PartitionInfo to_info(const Properties& properties)
                        .heartbeat_usec = number("HeartbeatTimestamp"),
                        .need_restart = flag("NeedRestart"),
                        .need_reload = flag("NeedReload"),
+                       .counters = {.starts = number("Starts"),
+                                    .failed_starts = number("FailedStarts"),
+                                    .crashes = number("Crashes"),
+                                    .stops = number("Stops"),
+                                    .start_usec = number("StartUSec"),
+                                    .stop_usec = number("StopUSec")},
                        .findings = to_findings(get<std::vector<Properties>>(properties, "Findings"))};
     for (const auto& range : get<std::vector<sdbus::Struct<std::uint64_t, std::uint64_t>>>(properties, "MemoryRanges"))
         info.memory.emplace_back(range.get<0>(), range.get<1>());
@@ -276,6 +282,13 @@ void Client::turn()
 bool Client::daemon_runs() const
 {
     return impl_->runs;
+}
+
+DaemonInfo Client::daemon()
+{
+    return translated([this] {
+        return DaemonInfo{.version = impl_->manager.Version(), .start_usec = impl_->manager.StartTimestamp()};
+    });
 }
 
 std::vector<PartitionInfo> Client::partitions()

@@ -13,6 +13,7 @@
 
 #include "bus/names.h"
 #include "manifest/finding.h"
+#include "partition/status.h"
 
 namespace parker {
 
@@ -39,9 +40,16 @@ struct PartitionInfo {
     std::uint64_t heartbeat_usec = 0;
     bool need_restart = false;
     bool need_reload = false;
+    Counters counters;
     Findings findings;
 
     std::uint64_t memory_bytes() const;
+};
+
+// parkerd itself (schemas/org.parker1.Manager.xml).
+struct DaemonInfo {
+    std::string version;
+    std::uint64_t start_usec = 0; // CLOCK_REALTIME
 };
 
 // parkerd's client, and systemd's for the units parker@NAME.service. Throws Error, as the daemon did. One thread:
@@ -59,6 +67,7 @@ public:
     void turn();              // waits for something to happen; throws what went wrong on the bus
     bool daemon_runs() const; // as of the last turn(); any call below starts it
 
+    DaemonInfo daemon();
     std::vector<PartitionInfo> partitions(); // ordered by name
     PartitionInfo partition(const std::string& name);
     Findings findings();

@@ -47,6 +47,12 @@ Json to_json(const PartitionInfo& info)
                 {"heartbeat_usec", info.heartbeat_usec},
                 {"need_restart", info.need_restart},
                 {"need_reload", info.need_reload},
+                {"starts", info.counters.starts},
+                {"start_usec", info.counters.start_usec},
+                {"failed_starts", info.counters.failed_starts},
+                {"crashes", info.counters.crashes},
+                {"stops", info.counters.stops},
+                {"stop_usec", info.counters.stop_usec},
                 {"findings", parker::to_json(info.findings)}};
 }
 
