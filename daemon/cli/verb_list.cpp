@@ -7,8 +7,10 @@
 
 namespace parker::cli {
 
-Run declare_list(CLI::App& /*command*/, const Common& common)
+Run declare_list(CLI::App& command, const Common& common)
 {
+    command.footer("What each partition is called, its state and substate, and what it holds at this moment. With "
+                   "`--json`, all that `show` tells of each.");
     return [&common] {
         const auto partitions = Client{common.bus()}.partitions();
         if (common.json != JsonMode::off) {

@@ -127,6 +127,10 @@ void print_steps(const Json& plan)
 
 Run declare_plan(CLI::App& command, const Common& common)
 {
+    command.footer(
+        "Which CPUs, how much memory of which node and which devices each partition would take, keep or give "
+        "back, and the steps in their order. Asks parkerd, which knows what is held; without it, or with "
+        "`--config`, `--sysroot`, `--machine` or `--memory-floor`, plans as if nothing was held.");
     const auto names = std::make_shared<std::vector<std::string>>();
     const auto floor = std::make_shared<std::string>();
     command.add_option("NAME", *names, "Partitions; all, if none is named");

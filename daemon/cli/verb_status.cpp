@@ -50,6 +50,9 @@ void print_status(const PartitionInfo& info)
 
 Run declare_status(CLI::App& command, const Common& common)
 {
+    command.footer(
+        "For people: the text may change from version to version. Programs use `show`, or `--json`. Findings "
+        "stand below the partition that they are about.");
     const auto names = std::make_shared<std::vector<std::string>>();
     command.add_option("NAME", *names, "Partitions; all, if none is named");
     return [names, &common] {
