@@ -44,6 +44,8 @@ constexpr auto rows = std::to_array<Row>({
     {"SubState", differs<&Status::sub_state>},
     {"Result", differs<&Status::result>},
     {"Message", differs<&Status::message>},
+    {"ErrorCode", differs<&Status::error_code>},
+    {"Suggestion", differs<&Status::suggestion>},
     {"StateChangeTimestamp", differs<&Status::state_change_usec>},
     {"CPUs", differs<&Status::cpus>},
     {"MemoryRanges", differs<&Status::memory>},
@@ -150,6 +152,11 @@ std::string PartitionObject::Result()
 std::string PartitionObject::Message()
 {
     return utf8(status_.message);
+}
+
+std::string PartitionObject::Suggestion()
+{
+    return utf8(status_.suggestion);
 }
 
 std::uint64_t PartitionObject::StateChangeTimestamp()

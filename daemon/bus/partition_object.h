@@ -32,6 +32,8 @@ private:
     std::string SubState() override;
     std::string Result() override;
     std::string Message() override;
+    std::string ErrorCode() override { return status_.error_code; }
+    std::string Suggestion() override;
     std::uint64_t StateChangeTimestamp() override;
     std::string Unit() override;
     std::string CPUs() override;

@@ -5,6 +5,7 @@
 
 #include <algorithm>
 #include <map>
+#include <set>
 
 #include "bus/attach.h"
 #include "bus/errors.h"
@@ -74,6 +75,8 @@ PartitionInfo to_info(const Properties& properties)
                        .sub_state = text("SubState"),
                        .result = text("Result"),
                        .message = text("Message"),
+                       .error_code = text("ErrorCode"),
+                       .suggestion = text("Suggestion"),
                        .state_change_usec = number("StateChangeTimestamp"),
                        .unit = text("Unit"),
                        .cpus = text("CPUs"),
@@ -155,6 +158,12 @@ std::uint64_t PartitionInfo::memory_bytes() const
     return bytes;
 }
 
+Error PartitionInfo::failure(Code code, const std::string& otherwise) const
+{
+    const auto* row = find_code(error_code);
+    return Error{row != nullptr ? row->code : code, "", message.empty() ? otherwise : message, suggestion};
+}
+
 struct Client::Impl {
     explicit Impl(bus::Kind kind);
     ~Impl() { sd_event_unref(event); }
@@ -165,6 +174,7 @@ struct Client::Impl {
     void on_owner(sdbus::Message& message);
     void on_unit_job(sdbus::Message& message);
     void subscribe_to_systemd();
+    std::string unit_result(const std::string& name);
     void tell(const std::string& partition, const std::string& text)
     {
         if (on_event)
@@ -176,6 +186,7 @@ struct Client::Impl {
     bool subscribed = false;
     bool runs = false;
     std::map<std::string, std::string> ended;      // parkerd's job -> result
+    std::set<std::string> failed;                  // partitions that had a job of parkerd fail
     std::map<std::string, std::string> unit_ended; // systemd's
     std::function<void(const Event&)> on_event;
     std::unique_ptr<sdbus::IConnection> connection;
@@ -190,6 +201,8 @@ Client::Impl::Impl(bus::Kind kind)
                                               [this](const std::string& job, const std::string& partition,
                                                      const std::string& result) {
                                                   ended[job] = result;
+                                                  if (result != "done")
+                                                      failed.insert(partition);
                                                   tell(partition, "job ended: " + result);
                                               },
                                               [this](const std::string& partition) { tell(partition, "job begins"); }},
@@ -245,6 +258,17 @@ void Client::Impl::on_unit_job(sdbus::Message& message)
     std::string result;
     message >> id >> job >> unit >> result;
     unit_ended[job] = result;
+}
+
+// How the unit's last run ended, in systemd's words; empty if it does not say.
+std::string Client::Impl::unit_result(const std::string& name)
+{
+    try {
+        const auto proxy = sdbus::createProxy(*connection, "org.freedesktop.systemd1", bus::unit_path(name));
+        return proxy->getProperty("Result").onInterface("org.freedesktop.systemd1.Service").get<std::string>();
+    } catch (const sdbus::Error&) {
+        return {};
+    }
 }
 
 void Client::Impl::subscribe_to_systemd()
@@ -366,10 +390,8 @@ void Client::run(Verb verb, const std::string& name)
     }
     if (const auto ended = *result(job); ended != "done") {
         const auto* row = find_code(ended);
-        auto message = partition(name).message;
-        if (message.empty())
-            message = fmt::format("partition {}: the job failed ({})", name, ended);
-        throw Error{row != nullptr ? row->code : Code::failed, "", message};
+        throw partition(name).failure(row != nullptr ? row->code : Code::failed,
+                                      fmt::format("partition {}: the job failed ({})", name, ended));
     }
 }
 
@@ -378,6 +400,7 @@ void Client::run_unit(UnitVerb verb, const std::string& name)
     const auto unit = bus::unit_name(name);
     const char* method = verb == UnitVerb::start ? "StartUnit" : verb == UnitVerb::stop ? "StopUnit" : "RestartUnit";
     std::string job;
+    impl_->failed.erase(name);
     try {
         impl_->subscribe_to_systemd();
         sdbus::ObjectPath path;
@@ -391,11 +414,21 @@ void Client::run_unit(UnitVerb verb, const std::string& name)
             throw Error{Code::failed, unit, error.getMessage()};
         throw bus::from_bus(error);
     }
-    while (!impl_->unit_ended.contains(job))
+    // What parkerd says of a failure is asked for at once: the unit may be trying again by the time its job ends.
+    std::optional<Error> failure;
+    while (!impl_->unit_ended.contains(job)) {
         turn();
+        if (impl_->failed.erase(name) != 0)
+            failure = partition(name).failure(Code::failed, "partition " + name + ": the job failed");
+    }
     const auto& ended = impl_->unit_ended.at(job);
     if (ended == "done" || ended == "skipped")
         return;
+    if (failure)
+        throw Error{*failure};
+    if (impl_->unit_result(name) == "start-limit-hit")
+        throw Error{Code::failed, unit, "was started too often in a short time, and systemd lets it rest",
+                    "journalctl -u " + unit + "; then: systemctl reset-failed " + unit};
     const auto message = partition(name).message;
     throw Error{Code::failed, unit, message.empty() ? "systemd's job ended with: " + ended : message,
                 "journalctl -u " + unit};

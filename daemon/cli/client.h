@@ -11,6 +11,7 @@
 #include <utility>
 #include <vector>
 
+#include "base/error.h"
 #include "bus/names.h"
 #include "manifest/finding.h"
 #include "partition/status.h"
@@ -27,6 +28,8 @@ struct PartitionInfo {
     std::string sub_state;
     std::string result;
     std::string message;
+    std::string error_code; // of the last job; empty: it did not fail
+    std::string suggestion;
     std::uint64_t state_change_usec = 0;
     std::string unit;
     std::string cpus;
@@ -44,6 +47,8 @@ struct PartitionInfo {
     Findings findings;
 
     std::uint64_t memory_bytes() const;
+    // How the last job failed, in parkerd's words; if it told nothing, `code` and `otherwise`.
+    Error failure(Code code, const std::string& otherwise) const;
 };
 
 // parkerd itself (schemas/org.parker1.Manager.xml).

@@ -33,6 +33,8 @@ Json to_json(const PartitionInfo& info)
                 {"sub_state", info.sub_state},
                 {"result", info.result},
                 {"message", info.message},
+                {"error_code", info.error_code},
+                {"suggestion", info.suggestion},
                 {"state_change_usec", info.state_change_usec},
                 {"unit", info.unit},
                 {"cpus", info.cpus},

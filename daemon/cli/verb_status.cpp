@@ -23,6 +23,7 @@ void print_status(const PartitionInfo& info)
         state += ", last run: " + info.result;
     line("State", state);
     line("Why", info.message);
+    line("Try", info.suggestion);
     line("Unit", info.unit);
     line("CPUs", info.cpus);
     if (!info.memory.empty()) {

@@ -65,6 +65,10 @@ Status Fleet::Impl::status(Partition& p)
     status.sub_state = p.phase.sub_state;
     status.result = p.result;
     status.message = p.message + (p.message.empty() || p.left_over.empty() ? "" : "; ") + p.left_over;
+    if (p.failure) {
+        status.error_code = info(p.failure->code()).name;
+        status.suggestion = p.failure->suggestion();
+    }
     status.heartbeat = p.heartbeat;
     status.heartbeat_usec = p.heartbeat_usec;
     status.state_change_usec = p.state_change_usec;

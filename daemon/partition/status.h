@@ -68,7 +68,9 @@ struct Status {
     State state = State::inactive;
     SubState sub_state = SubState::dead;
     Result result = Result::success;
-    std::string message; // why it is failed or partially returned; empty otherwise
+    std::string message;    // why it is failed or partially returned; empty otherwise
+    std::string error_code; // of the error that the last job failed with; empty otherwise
+    std::string suggestion; // its own
     CpuSet cpus;
     std::vector<MemoryRange> memory;
     std::vector<Bdf> devices;
