@@ -28,6 +28,8 @@ private:
     std::vector<std::string> ManifestDirectories() override { return facts_.manifest_directories; }
     bool Simulated() override { return facts_.simulated; }
 
+    using PlanAnswer = std::function<void(const std::optional<Error>&, Preview)>;
+    void plan(const std::vector<std::string>& names, const PlanAnswer& answer);
     const sdbus::Message& call() const;
 
     const Context& context_;

@@ -10,6 +10,7 @@
 #include "cli/client.h"
 #include "cli/machine_source.h"
 #include "cli/verb.h"
+#include "control/in_use.h"
 #include "manifest/load.h"
 #include "plan/preview.h"
 
@@ -27,6 +28,13 @@ bool daemon_runs(const Common& common)
     }
 }
 
+// As far as one may look: the kernel tells only root.
+std::optional<Error> in_use_here(const Bdf& device)
+{
+    const auto drive = drive_in_use(std::filesystem::path{"/sys/bus/pci/devices"} / device.to_string());
+    return drive ? std::optional{drive_busy(device, *drive)} : std::nullopt;
+}
+
 Json local_plan(const Common& common, const std::vector<std::string>& names, const PlanOptions& options)
 {
     const auto manifests = load_directories(common.manifest_directories());
@@ -36,6 +44,8 @@ Json local_plan(const Common& common, const std::vector<std::string>& names, con
             throw Error{Code::no_such_partition, "partition " + name, "no valid manifest speaks of it"};
     auto preview = make_preview(read_machine(common), manifests.manifests, {}, options);
     preview.held_known = false;
+    if (!common.is_elsewhere())
+        warn_of_use(preview, manifests.manifests, &in_use_here);
     preview.findings.insert(preview.findings.begin(), manifests.findings.begin(), manifests.findings.end());
     keep_only(preview, names);
     return parker::to_json(preview);
