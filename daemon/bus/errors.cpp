@@ -55,7 +55,8 @@ Error from_bus(const sdbus::Error& error)
     if (name == "org.freedesktop.DBus.Error.AccessDenied" ||
         name == "org.freedesktop.DBus.Error.InteractiveAuthorizationRequired")
         return Error{Code::not_permitted, "", error.getMessage(), "run it as root"};
-    if (name == "org.freedesktop.DBus.Error.NoReply" || name == "org.freedesktop.DBus.Error.Timeout")
+    if (name == "org.freedesktop.DBus.Error.NoReply" || name == "org.freedesktop.DBus.Error.Timeout" ||
+        name == "org.freedesktop.DBus.Error.TimedOut")
         return Error{Code::daemon_not_running, "parkerd", "did not answer (" + error.getMessage() + ")",
                      "journalctl -u parkerd.service"};
     return Error{Code::failed, "", error.getMessage()};

@@ -88,6 +88,9 @@ void Daemon::start()
         });
     try {
         fleet_.adopt();
+        // By a client of its own: an open device keeps the module from being unloaded.
+        if (!options_.simulate)
+            (void)KernelControl{}.info();
     } catch (const Error& error) {
         if (error.code() != Code::module_missing)
             throw;
