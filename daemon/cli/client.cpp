@@ -175,10 +175,10 @@ struct Client::Impl {
     void on_unit_job(sdbus::Message& message);
     void subscribe_to_systemd();
     std::string unit_result(const std::string& name);
-    void tell(const std::string& partition, const std::string& text)
+    void tell(const Event& what)
     {
         if (on_event)
-            on_event({partition, text});
+            on_event(what);
     }
 
     sd_event* event = new_event();
@@ -203,9 +203,11 @@ Client::Impl::Impl(bus::Kind kind)
                                                   ended[job] = result;
                                                   if (result != "done")
                                                       failed.insert(partition);
-                                                  tell(partition, "job ended: " + result);
+                                                  tell({partition, "job ended: " + result, {}, {}});
                                               },
-                                              [this](const std::string& partition) { tell(partition, "job begins"); }},
+                                              [this](const std::string& partition) {
+                                                  tell({partition, "job begins", {}, {}});
+                                              }},
       systemd{sdbus::createProxy(*connection, "org.freedesktop.systemd1", "/org/freedesktop/systemd1")},
       attachment{event, *connection, [this](std::exception_ptr thrown) { failure = std::move(thrown); }}
 {
@@ -229,13 +231,12 @@ void Client::Impl::on_properties(sdbus::Message& message)
     Properties changed;
     message >> interface >> changed;
     const auto text = [&changed](const char* name) { return get<std::string>(changed, name); };
-    std::string line;
-    if (changed.contains("State") || changed.contains("SubState"))
-        line = fmt::format("{} {}", text("State"), text("SubState"));
-    else
+    Event what{bus::partition_name(message.getPath()), {}, text("State"), text("SubState")};
+    what.text = what.state + (what.state.empty() || what.sub_state.empty() ? "" : " ") + what.sub_state;
+    if (what.text.empty())
         for (const auto& [name, value] : changed)
-            line += (line.empty() ? "" : " ") + name;
-    tell(bus::partition_name(message.getPath()), line);
+            what.text += (what.text.empty() ? "" : " ") + name;
+    tell(what);
 }
 
 void Client::Impl::on_owner(sdbus::Message& message)
@@ -247,7 +248,7 @@ void Client::Impl::on_owner(sdbus::Message& message)
     runs = !after.empty();
     if (!runs)
         ended.clear();
-    tell("", runs ? "parkerd is there" : "parkerd is gone");
+    tell({{}, runs ? "parkerd is there" : "parkerd is gone", {}, {}});
 }
 
 void Client::Impl::on_unit_job(sdbus::Message& message)

@@ -92,6 +92,8 @@ public:
     struct Event {
         std::string partition; // empty: parkerd itself came or went
         std::string text;
+        std::string state;     // that it has entered; empty: the same as before
+        std::string sub_state; // the same
     };
     void on_event(std::function<void(const Event&)> call);
 

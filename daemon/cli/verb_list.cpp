@@ -25,7 +25,8 @@ Run declare_list(CLI::App& command, const Common& common)
             rows.push_back(
                 {partition.name, partition.state, partition.sub_state, partition.cpus.empty() ? "-" : partition.cpus,
                  partition.memory.empty() ? "-" : format_bytes(partition.memory_bytes()), partition.description});
-        print_table(rows, !common.no_legend && !partitions.empty());
+        constexpr std::size_t state_column = 1;
+        print_table(rows, !common.no_legend && !partitions.empty(), state_column);
         return 0;
     };
 }
