@@ -1,6 +1,6 @@
 #!/usr/bin/python3
 # SPDX-License-Identifier: LGPL-2.1-or-later
-"""Man pages, from templates and what the programs, the schema and the D-Bus XML say of themselves.
+"""Man pages and shell completion, from templates and what the programs, the schema and the D-Bus XML say of themselves.
 
 generate.py --version=V --parkerctl=PROGRAM --parkerd=PROGRAM --source=ROOT TEMPLATE OUTPUT
 
@@ -14,6 +14,7 @@ import pathlib
 import re
 import sys
 
+import completion
 import roff
 import sources
 from sources import Command, Option
@@ -120,6 +121,10 @@ class Pages:
     def file(self, path: str) -> list[str]:
         lines = (self._arguments.source / path).read_text().splitlines()
         return roff.block([line for line in lines if "SPDX-License-Identifier" not in line])
+
+    def completion(self, shell: str) -> list[str]:
+        codes = [code["code"] for code in sources.codes(self._arguments.parkerctl)]
+        return getattr(completion, shell)(self.parkerctl, codes)
 
 
 def main() -> int:

@@ -1,5 +1,5 @@
 # SPDX-License-Identifier: LGPL-2.1-or-later
-"""What the programs, the schema and the D-Bus XML say of themselves: the one source of man pages."""
+"""What the programs, the schema and the D-Bus XML say of themselves: the one source of man pages and completion."""
 
 import dataclasses
 import json
