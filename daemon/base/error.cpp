@@ -79,6 +79,11 @@ const CodeInfo& info(Code code)
     return table.at(static_cast<std::size_t>(code));
 }
 
+std::span<const CodeInfo> all_codes()
+{
+    return table;
+}
+
 const CodeInfo* find_code(std::string_view name)
 {
     const auto* row = std::ranges::find(table, name, &CodeInfo::name);

@@ -2,6 +2,7 @@
 #pragma once
 
 #include <exception>
+#include <span>
 #include <string>
 #include <string_view>
 
@@ -75,6 +76,7 @@ struct CodeInfo {
 };
 
 const CodeInfo& info(Code code);
+std::span<const CodeInfo> all_codes(); // in the order of the enum
 const CodeInfo* find_code(std::string_view name);
 
 // The one exception type: what was being done, to which object, why it failed, what may help.

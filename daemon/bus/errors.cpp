@@ -1,6 +1,7 @@
 // SPDX-License-Identifier: LGPL-2.1-or-later
 #include "bus/errors.h"
 
+#include <algorithm>
 #include <array>
 #include <string_view>
 
@@ -14,10 +15,9 @@ constexpr std::string_view try_line = "\ntry: ";
 
 const CodeInfo* find_bus_name(std::string_view name)
 {
-    for (int i = 0; i <= static_cast<int>(Code::locked_down); ++i)
-        if (const auto& row = info(static_cast<Code>(i)); row.bus_name == name)
-            return &row;
-    return nullptr;
+    const auto codes = all_codes();
+    const auto row = std::ranges::find(codes, name, &CodeInfo::bus_name);
+    return row == codes.end() ? nullptr : &*row;
 }
 
 } // namespace
@@ -55,7 +55,8 @@ Error from_bus(const sdbus::Error& error)
     if (name == "org.freedesktop.DBus.Error.AccessDenied" ||
         name == "org.freedesktop.DBus.Error.InteractiveAuthorizationRequired")
         return Error{Code::not_permitted, "", error.getMessage(), "run it as root"};
-    if (name == "org.freedesktop.DBus.Error.NoReply" || name == "org.freedesktop.DBus.Error.Timeout")
+    if (name == "org.freedesktop.DBus.Error.NoReply" || name == "org.freedesktop.DBus.Error.Timeout" ||
+        name == "org.freedesktop.DBus.Error.TimedOut")
         return Error{Code::daemon_not_running, "parkerd", "did not answer (" + error.getMessage() + ")",
                      "journalctl -u parkerd.service"};
     return Error{Code::failed, "", error.getMessage()};

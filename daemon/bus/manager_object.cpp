@@ -70,15 +70,24 @@ void ManagerObject::Plan(sdbus::Result<std::string>&& result, std::vector<std::s
     };
     try {
         check_flags(flags);
-        for (const auto& name : names)
-            (void)context_.fleet.status(name);
         context_.authority.check(call(), action::inspect, {{"verb", "plan"}},
-                                 [this, answer](const std::optional<Error>& refusal) {
+                                 [this, answer, names](const std::optional<Error>& refusal) {
                                      if (refusal)
                                          answer(refusal, {});
                                      else
-                                         context_.host.plan(answer);
+                                         context_.host.when_settled([this, answer, names] { plan(names, answer); });
                                  });
+    } catch (const Error& error) {
+        answer(error, {});
+    }
+}
+
+void ManagerObject::plan(const std::vector<std::string>& names, const PlanAnswer& answer)
+{
+    try {
+        for (const auto& name : names)
+            (void)context_.fleet.status(name); // no_such_partition
+        context_.host.plan(answer);
     } catch (const Error& error) {
         answer(error, {});
     }

@@ -24,9 +24,12 @@ private:
     void Reload(sdbus::Result<>&& result, std::uint64_t flags) override;
     void GetFindings(sdbus::Result<Dictionaries>&& result) override;
     std::string Version() override { return facts_.version; }
+    std::uint64_t StartTimestamp() override { return facts_.start_usec; }
     std::vector<std::string> ManifestDirectories() override { return facts_.manifest_directories; }
     bool Simulated() override { return facts_.simulated; }
 
+    using PlanAnswer = std::function<void(const std::optional<Error>&, Preview)>;
+    void plan(const std::vector<std::string>& names, const PlanAnswer& answer);
     const sdbus::Message& call() const;
 
     const Context& context_;

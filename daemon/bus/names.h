@@ -17,5 +17,6 @@ std::string partition_path(const std::string& name);
 std::string partition_name(const std::string& path); // the other way; empty if it is no such path
 std::string job_path(std::uint32_t id);
 std::string unit_name(const std::string& partition);
+std::string unit_path(const std::string& partition); // systemd's object
 
 } // namespace parker::bus

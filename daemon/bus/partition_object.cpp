@@ -17,6 +17,12 @@ bool differs(const Status& a, const Status& b)
     return a.*Member != b.*Member;
 }
 
+template <auto Member>
+bool counts_differ(const Status& a, const Status& b)
+{
+    return a.counters.*Member != b.counters.*Member;
+}
+
 bool findings_differ(const Status& a, const Status& b)
 {
     return !std::ranges::equal(
@@ -38,6 +44,8 @@ constexpr auto rows = std::to_array<Row>({
     {"SubState", differs<&Status::sub_state>},
     {"Result", differs<&Status::result>},
     {"Message", differs<&Status::message>},
+    {"ErrorCode", differs<&Status::error_code>},
+    {"Suggestion", differs<&Status::suggestion>},
     {"StateChangeTimestamp", differs<&Status::state_change_usec>},
     {"CPUs", differs<&Status::cpus>},
     {"MemoryRanges", differs<&Status::memory>},
@@ -48,6 +56,12 @@ constexpr auto rows = std::to_array<Row>({
     {"CommandLine", differs<&Status::cmdline>},
     {"NeedRestart", differs<&Status::need_restart>},
     {"NeedReload", differs<&Status::need_reload>},
+    {"Starts", counts_differ<&Counters::starts>},
+    {"StartUSec", counts_differ<&Counters::start_usec>},
+    {"FailedStarts", counts_differ<&Counters::failed_starts>},
+    {"Crashes", counts_differ<&Counters::crashes>},
+    {"Stops", counts_differ<&Counters::stops>},
+    {"StopUSec", counts_differ<&Counters::stop_usec>},
     {"Findings", findings_differ},
 });
 
@@ -138,6 +152,11 @@ std::string PartitionObject::Result()
 std::string PartitionObject::Message()
 {
     return utf8(status_.message);
+}
+
+std::string PartitionObject::Suggestion()
+{
+    return utf8(status_.suggestion);
 }
 
 std::uint64_t PartitionObject::StateChangeTimestamp()

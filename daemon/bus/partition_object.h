@@ -32,6 +32,8 @@ private:
     std::string SubState() override;
     std::string Result() override;
     std::string Message() override;
+    std::string ErrorCode() override { return status_.error_code; }
+    std::string Suggestion() override;
     std::uint64_t StateChangeTimestamp() override;
     std::string Unit() override;
     std::string CPUs() override;
@@ -45,6 +47,12 @@ private:
     std::uint64_t HeartbeatTimestamp() override;
     bool NeedRestart() override;
     bool NeedReload() override;
+    std::uint64_t Starts() override { return status_.counters.starts; }
+    std::uint64_t StartUSec() override { return status_.counters.start_usec; }
+    std::uint64_t FailedStarts() override { return status_.counters.failed_starts; }
+    std::uint64_t Crashes() override { return status_.counters.crashes; }
+    std::uint64_t Stops() override { return status_.counters.stops; }
+    std::uint64_t StopUSec() override { return status_.counters.stop_usec; }
     Dictionaries Findings() override;
 
     const sdbus::Message& call() const;

@@ -41,6 +41,7 @@ public:
 
     struct Facts {
         std::string version;
+        std::uint64_t start_usec = 0; // CLOCK_REALTIME
         std::vector<std::string> manifest_directories;
         bool simulated = false;
     };

@@ -5,6 +5,7 @@
 
 #include <algorithm>
 #include <map>
+#include <set>
 
 #include "bus/attach.h"
 #include "bus/errors.h"
@@ -74,6 +75,8 @@ PartitionInfo to_info(const Properties& properties)
                        .sub_state = text("SubState"),
                        .result = text("Result"),
                        .message = text("Message"),
+                       .error_code = text("ErrorCode"),
+                       .suggestion = text("Suggestion"),
                        .state_change_usec = number("StateChangeTimestamp"),
                        .unit = text("Unit"),
                        .cpus = text("CPUs"),
@@ -87,6 +90,12 @@ PartitionInfo to_info(const Properties& properties)
                        .heartbeat_usec = number("HeartbeatTimestamp"),
                        .need_restart = flag("NeedRestart"),
                        .need_reload = flag("NeedReload"),
+                       .counters = {.starts = number("Starts"),
+                                    .failed_starts = number("FailedStarts"),
+                                    .crashes = number("Crashes"),
+                                    .stops = number("Stops"),
+                                    .start_usec = number("StartUSec"),
+                                    .stop_usec = number("StopUSec")},
                        .findings = to_findings(get<std::vector<Properties>>(properties, "Findings"))};
     for (const auto& range : get<std::vector<sdbus::Struct<std::uint64_t, std::uint64_t>>>(properties, "MemoryRanges"))
         info.memory.emplace_back(range.get<0>(), range.get<1>());
@@ -149,6 +158,12 @@ std::uint64_t PartitionInfo::memory_bytes() const
     return bytes;
 }
 
+Error PartitionInfo::failure(Code code, const std::string& otherwise) const
+{
+    const auto* row = find_code(error_code);
+    return Error{row != nullptr ? row->code : code, "", message.empty() ? otherwise : message, suggestion};
+}
+
 struct Client::Impl {
     explicit Impl(bus::Kind kind);
     ~Impl() { sd_event_unref(event); }
@@ -159,10 +174,11 @@ struct Client::Impl {
     void on_owner(sdbus::Message& message);
     void on_unit_job(sdbus::Message& message);
     void subscribe_to_systemd();
-    void tell(const std::string& partition, const std::string& text)
+    std::string unit_result(const std::string& name);
+    void tell(const Event& what)
     {
         if (on_event)
-            on_event({partition, text});
+            on_event(what);
     }
 
     sd_event* event = new_event();
@@ -170,6 +186,7 @@ struct Client::Impl {
     bool subscribed = false;
     bool runs = false;
     std::map<std::string, std::string> ended;      // parkerd's job -> result
+    std::set<std::string> failed;                  // partitions that had a job of parkerd fail
     std::map<std::string, std::string> unit_ended; // systemd's
     std::function<void(const Event&)> on_event;
     std::unique_ptr<sdbus::IConnection> connection;
@@ -184,9 +201,13 @@ Client::Impl::Impl(bus::Kind kind)
                                               [this](const std::string& job, const std::string& partition,
                                                      const std::string& result) {
                                                   ended[job] = result;
-                                                  tell(partition, "job ended: " + result);
+                                                  if (result != "done")
+                                                      failed.insert(partition);
+                                                  tell({partition, "job ended: " + result, {}, {}});
                                               },
-                                              [this](const std::string& partition) { tell(partition, "job begins"); }},
+                                              [this](const std::string& partition) {
+                                                  tell({partition, "job begins", {}, {}});
+                                              }},
       systemd{sdbus::createProxy(*connection, "org.freedesktop.systemd1", "/org/freedesktop/systemd1")},
       attachment{event, *connection, [this](std::exception_ptr thrown) { failure = std::move(thrown); }}
 {
@@ -210,13 +231,12 @@ void Client::Impl::on_properties(sdbus::Message& message)
     Properties changed;
     message >> interface >> changed;
     const auto text = [&changed](const char* name) { return get<std::string>(changed, name); };
-    std::string line;
-    if (changed.contains("State") || changed.contains("SubState"))
-        line = fmt::format("{} {}", text("State"), text("SubState"));
-    else
+    Event what{bus::partition_name(message.getPath()), {}, text("State"), text("SubState")};
+    what.text = what.state + (what.state.empty() || what.sub_state.empty() ? "" : " ") + what.sub_state;
+    if (what.text.empty())
         for (const auto& [name, value] : changed)
-            line += (line.empty() ? "" : " ") + name;
-    tell(bus::partition_name(message.getPath()), line);
+            what.text += (what.text.empty() ? "" : " ") + name;
+    tell(what);
 }
 
 void Client::Impl::on_owner(sdbus::Message& message)
@@ -228,7 +248,7 @@ void Client::Impl::on_owner(sdbus::Message& message)
     runs = !after.empty();
     if (!runs)
         ended.clear();
-    tell("", runs ? "parkerd is there" : "parkerd is gone");
+    tell({{}, runs ? "parkerd is there" : "parkerd is gone", {}, {}});
 }
 
 void Client::Impl::on_unit_job(sdbus::Message& message)
@@ -239,6 +259,17 @@ void Client::Impl::on_unit_job(sdbus::Message& message)
     std::string result;
     message >> id >> job >> unit >> result;
     unit_ended[job] = result;
+}
+
+// How the unit's last run ended, in systemd's words; empty if it does not say.
+std::string Client::Impl::unit_result(const std::string& name)
+{
+    try {
+        const auto proxy = sdbus::createProxy(*connection, "org.freedesktop.systemd1", bus::unit_path(name));
+        return proxy->getProperty("Result").onInterface("org.freedesktop.systemd1.Service").get<std::string>();
+    } catch (const sdbus::Error&) {
+        return {};
+    }
 }
 
 void Client::Impl::subscribe_to_systemd()
@@ -276,6 +307,13 @@ void Client::turn()
 bool Client::daemon_runs() const
 {
     return impl_->runs;
+}
+
+DaemonInfo Client::daemon()
+{
+    return translated([this] {
+        return DaemonInfo{.version = impl_->manager.Version(), .start_usec = impl_->manager.StartTimestamp()};
+    });
 }
 
 std::vector<PartitionInfo> Client::partitions()
@@ -353,10 +391,8 @@ void Client::run(Verb verb, const std::string& name)
     }
     if (const auto ended = *result(job); ended != "done") {
         const auto* row = find_code(ended);
-        auto message = partition(name).message;
-        if (message.empty())
-            message = fmt::format("partition {}: the job failed ({})", name, ended);
-        throw Error{row != nullptr ? row->code : Code::failed, "", message};
+        throw partition(name).failure(row != nullptr ? row->code : Code::failed,
+                                      fmt::format("partition {}: the job failed ({})", name, ended));
     }
 }
 
@@ -365,6 +401,7 @@ void Client::run_unit(UnitVerb verb, const std::string& name)
     const auto unit = bus::unit_name(name);
     const char* method = verb == UnitVerb::start ? "StartUnit" : verb == UnitVerb::stop ? "StopUnit" : "RestartUnit";
     std::string job;
+    impl_->failed.erase(name);
     try {
         impl_->subscribe_to_systemd();
         sdbus::ObjectPath path;
@@ -378,11 +415,21 @@ void Client::run_unit(UnitVerb verb, const std::string& name)
             throw Error{Code::failed, unit, error.getMessage()};
         throw bus::from_bus(error);
     }
-    while (!impl_->unit_ended.contains(job))
+    // What parkerd says of a failure is asked for at once: the unit may be trying again by the time its job ends.
+    std::optional<Error> failure;
+    while (!impl_->unit_ended.contains(job)) {
         turn();
+        if (impl_->failed.erase(name) != 0)
+            failure = partition(name).failure(Code::failed, "partition " + name + ": the job failed");
+    }
     const auto& ended = impl_->unit_ended.at(job);
     if (ended == "done" || ended == "skipped")
         return;
+    if (failure)
+        throw Error{*failure};
+    if (impl_->unit_result(name) == "start-limit-hit")
+        throw Error{Code::failed, unit, "was started too often in a short time, and systemd lets it rest",
+                    "journalctl -u " + unit + "; then: systemctl reset-failed " + unit};
     const auto message = partition(name).message;
     throw Error{Code::failed, unit, message.empty() ? "systemd's job ended with: " + ended : message,
                 "journalctl -u " + unit};

@@ -11,8 +11,10 @@
 #include <utility>
 #include <vector>
 
+#include "base/error.h"
 #include "bus/names.h"
 #include "manifest/finding.h"
+#include "partition/status.h"
 
 namespace parker {
 
@@ -26,6 +28,8 @@ struct PartitionInfo {
     std::string sub_state;
     std::string result;
     std::string message;
+    std::string error_code; // of the last job; empty: it did not fail
+    std::string suggestion;
     std::uint64_t state_change_usec = 0;
     std::string unit;
     std::string cpus;
@@ -39,9 +43,18 @@ struct PartitionInfo {
     std::uint64_t heartbeat_usec = 0;
     bool need_restart = false;
     bool need_reload = false;
+    Counters counters;
     Findings findings;
 
     std::uint64_t memory_bytes() const;
+    // How the last job failed, in parkerd's words; if it told nothing, `code` and `otherwise`.
+    Error failure(Code code, const std::string& otherwise) const;
+};
+
+// parkerd itself (schemas/org.parker1.Manager.xml).
+struct DaemonInfo {
+    std::string version;
+    std::uint64_t start_usec = 0; // CLOCK_REALTIME
 };
 
 // parkerd's client, and systemd's for the units parker@NAME.service. Throws Error, as the daemon did. One thread:
@@ -59,6 +72,7 @@ public:
     void turn();              // waits for something to happen; throws what went wrong on the bus
     bool daemon_runs() const; // as of the last turn(); any call below starts it
 
+    DaemonInfo daemon();
     std::vector<PartitionInfo> partitions(); // ordered by name
     PartitionInfo partition(const std::string& name);
     Findings findings();
@@ -78,6 +92,8 @@ public:
     struct Event {
         std::string partition; // empty: parkerd itself came or went
         std::string text;
+        std::string state;     // that it has entered; empty: the same as before
+        std::string sub_state; // the same
     };
     void on_event(std::function<void(const Event&)> call);
 

@@ -8,6 +8,7 @@
 #include <vector>
 
 #include "cli/client.h"
+#include "cli/progress.h"
 #include "cli/verb.h"
 
 namespace parker::cli {
@@ -24,6 +25,7 @@ inline Run for_each(CLI::App& command, const Common& common,
         int code = 0;
         for (const auto& name : *names) {
             try {
+                const Progress progress{client, name};
                 act(client, name);
             } catch (const Error& error) {
                 print_error(error);

@@ -54,8 +54,9 @@ int main(int argc, char** argv)
     app.fallthrough(); // so that these may stand behind the verb, too
     app.require_subcommand(0, 1);
     app.add_option_function<std::string>(
-           "--json", [&common](const std::string& mode) { common.json = json_mode(mode); }, "pretty, short or off")
-        ->type_name("MODE");
+           "--json", [&common](const std::string& mode) { common.json = json_mode(mode); },
+           "Print data as JSON, spread out or in a line; off: as text")
+        ->type_name("pretty|short|off");
     app.add_flag("--no-legend", common.no_legend, "Print no headings");
     app.add_flag("--session", common.session, "Talk to a parkerd on the session bus");
     app.add_option("--config", common.config, "validate, plan: directory of manifests")->type_name("DIR");

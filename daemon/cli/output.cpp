@@ -10,6 +10,7 @@
 #include <string_view>
 
 #include "bus/json.h"
+#include "cli/colour.h"
 
 namespace parker::cli {
 
@@ -33,6 +34,8 @@ Json to_json(const PartitionInfo& info)
                 {"sub_state", info.sub_state},
                 {"result", info.result},
                 {"message", info.message},
+                {"error_code", info.error_code},
+                {"suggestion", info.suggestion},
                 {"state_change_usec", info.state_change_usec},
                 {"unit", info.unit},
                 {"cpus", info.cpus},
@@ -47,10 +50,17 @@ Json to_json(const PartitionInfo& info)
                 {"heartbeat_usec", info.heartbeat_usec},
                 {"need_restart", info.need_restart},
                 {"need_reload", info.need_reload},
+                {"starts", info.counters.starts},
+                {"start_usec", info.counters.start_usec},
+                {"failed_starts", info.counters.failed_starts},
+                {"crashes", info.counters.crashes},
+                {"stops", info.counters.stops},
+                {"stop_usec", info.counters.stop_usec},
                 {"findings", parker::to_json(info.findings)}};
 }
 
-void print_table(const std::vector<std::vector<std::string>>& rows, bool legend)
+void print_table(const std::vector<std::vector<std::string>>& rows, bool legend,
+                 std::optional<std::size_t> state_column)
 {
     std::vector<std::size_t> widths;
     for (std::size_t row = legend ? 0 : 1; row < rows.size(); ++row)
@@ -60,17 +70,30 @@ void print_table(const std::vector<std::vector<std::string>>& rows, bool legend)
         }
     for (std::size_t row = legend ? 0 : 1; row < rows.size(); ++row) {
         std::string line;
-        for (std::size_t column = 0; column < rows[row].size(); ++column)
-            line += fmt::format("{:<{}}  ", rows[row][column], widths[column]);
+        for (std::size_t column = 0; column < rows[row].size(); ++column) {
+            const auto& cell = rows[row][column];
+            const auto colour = column == state_column && row > 0 ? state_colour(cell) : std::nullopt;
+            line += coloured(cell, colour, stdout) + std::string(widths[column] - cell.size() + 2, ' ');
+        }
         line.erase(line.find_last_not_of(' ') + 1);
         fmt::print("{}\n", line);
     }
 }
 
+std::string finding_text(const Finding& finding, std::FILE* stream)
+{
+    auto text = to_text(finding);
+    const bool is_error = finding.severity == Severity::error;
+    const auto verdict = fmt::format("{}[{}]", is_error ? "error" : "warning", info(finding.code).name);
+    if (const auto at = text.find(verdict); at != std::string::npos)
+        text.replace(at, verdict.size(), coloured(verdict, is_error ? Colour::red : Colour::yellow, stream));
+    return text;
+}
+
 void print_findings(const Findings& findings)
 {
     for (const auto& finding : findings)
-        fmt::print(stderr, "{}\n", to_text(finding));
+        fmt::print(stderr, "{}\n", finding_text(finding, stderr));
 }
 
 int exit_code(const Findings& findings)

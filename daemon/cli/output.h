@@ -4,6 +4,8 @@
 #include <nlohmann/json.hpp>
 
 #include <cstdint>
+#include <cstdio>
+#include <optional>
 #include <string>
 #include <vector>
 
@@ -18,9 +20,13 @@ enum class JsonMode { off, pretty, short_ };
 void print_json(const nlohmann::ordered_json& json, JsonMode mode);
 nlohmann::ordered_json to_json(const PartitionInfo& info);
 
-// Rows in columns; the first row is the headings, which an empty table does without.
-void print_table(const std::vector<std::vector<std::string>>& rows, bool legend);
+// Rows in columns; the first row is the headings, which an empty table does without. A column may hold states, which
+// are coloured.
+void print_table(const std::vector<std::vector<std::string>>& rows, bool legend,
+                 std::optional<std::size_t> state_column = std::nullopt);
 
+// As text for people, coloured if the stream shows colours.
+std::string finding_text(const Finding& finding, std::FILE* stream);
 // Findings to stderr as text, a line between them.
 void print_findings(const Findings& findings);
 // 0 if none is an error; else the exit code of the first error.

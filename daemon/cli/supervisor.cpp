@@ -134,9 +134,11 @@ std::optional<int> Supervisor::await_job()
     const auto info = client_.partition(name_);
     if (info.state == "active")
         return std::nullopt;
-    complain(info.message.empty() ? fmt::format("partition {}: {}", name_, *result) : info.message);
     const auto* row = find_code(*result);
-    return row != nullptr ? row->exit_code : 1;
+    const auto failure =
+        info.failure(row != nullptr ? row->code : Code::failed, fmt::format("partition {}: {}", name_, *result));
+    print_error(failure);
+    return parker::info(failure.code()).exit_code;
 }
 
 void Supervisor::begin(Client::Verb verb)

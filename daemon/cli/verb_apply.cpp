@@ -5,8 +5,11 @@
 
 namespace parker::cli {
 
-Run declare_apply(CLI::App& /*command*/, const Common& common)
+Run declare_apply(CLI::App& command, const Common& common)
 {
+    command.footer(
+        "parkerd also does so by itself when manifests change. Answers when the new definitions are in force, "
+        "and prints what is wrong with those that are not. `systemctl reload parkerd` does the same.");
     return [&common] {
         Client client{common.bus()};
         client.reload();

@@ -6,8 +6,11 @@
 
 namespace parker::cli {
 
-Run declare_host(CLI::App& /*command*/, const Common& common)
+Run declare_host(CLI::App& command, const Common& common)
 {
+    command.footer("CPUs, cores, caches, NUMA nodes and PCI functions of this machine, which of the functions a "
+                   "partition can have and why not the others, and advice on the boot kernel's command line. Needs no "
+                   "parkerd.");
     return [&common] {
         const auto machine = read_machine(common);
         HostReport report{machine, std::filesystem::exists(common.sysroot / "sys/class/parker")};

@@ -7,8 +7,10 @@
 
 namespace parker::cli {
 
-Run declare_list(CLI::App& /*command*/, const Common& common)
+Run declare_list(CLI::App& command, const Common& common)
 {
+    command.footer("What each partition is called, its state and substate, and what it holds at this moment. With "
+                   "`--json`, all that `show` tells of each.");
     return [&common] {
         const auto partitions = Client{common.bus()}.partitions();
         if (common.json != JsonMode::off) {
@@ -23,7 +25,8 @@ Run declare_list(CLI::App& /*command*/, const Common& common)
             rows.push_back(
                 {partition.name, partition.state, partition.sub_state, partition.cpus.empty() ? "-" : partition.cpus,
                  partition.memory.empty() ? "-" : format_bytes(partition.memory_bytes()), partition.description});
-        print_table(rows, !common.no_legend && !partitions.empty());
+        constexpr std::size_t state_column = 1;
+        print_table(rows, !common.no_legend && !partitions.empty(), state_column);
         return 0;
     };
 }

@@ -10,6 +10,7 @@
 #include "cli/client.h"
 #include "cli/machine_source.h"
 #include "cli/verb.h"
+#include "control/in_use.h"
 #include "manifest/load.h"
 #include "plan/preview.h"
 
@@ -27,6 +28,13 @@ bool daemon_runs(const Common& common)
     }
 }
 
+// As far as one may look: the kernel tells only root.
+std::optional<Error> in_use_here(const Bdf& device)
+{
+    const auto drive = drive_in_use(std::filesystem::path{"/sys/bus/pci/devices"} / device.to_string());
+    return drive ? std::optional{drive_busy(device, *drive)} : std::nullopt;
+}
+
 Json local_plan(const Common& common, const std::vector<std::string>& names, const PlanOptions& options)
 {
     const auto manifests = load_directories(common.manifest_directories());
@@ -36,6 +44,8 @@ Json local_plan(const Common& common, const std::vector<std::string>& names, con
             throw Error{Code::no_such_partition, "partition " + name, "no valid manifest speaks of it"};
     auto preview = make_preview(read_machine(common), manifests.manifests, {}, options);
     preview.held_known = false;
+    if (!common.is_elsewhere())
+        warn_of_use(preview, manifests.manifests, &in_use_here);
     preview.findings.insert(preview.findings.begin(), manifests.findings.begin(), manifests.findings.end());
     keep_only(preview, names);
     return parker::to_json(preview);
@@ -127,6 +137,10 @@ void print_steps(const Json& plan)
 
 Run declare_plan(CLI::App& command, const Common& common)
 {
+    command.footer(
+        "Which CPUs, how much memory of which node and which devices each partition would take, keep or give "
+        "back, and the steps in their order. Asks parkerd, which knows what is held; without it, or with "
+        "`--config`, `--sysroot`, `--machine` or `--memory-floor`, plans as if nothing was held.");
     const auto names = std::make_shared<std::vector<std::string>>();
     const auto floor = std::make_shared<std::string>();
     command.add_option("NAME", *names, "Partitions; all, if none is named");

@@ -5,6 +5,8 @@ namespace parker::cli {
 
 Run declare_restart(CLI::App& command, const Common& common)
 {
+    command.footer(
+        "Stops, takes what the manifest asks for now, and starts. A partition that does not run is started.");
     return for_each(command, common, [&common](Client& client, const std::string& name) {
         const auto state = client.partition(name).state;
         if (!common.session) {

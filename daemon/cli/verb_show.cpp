@@ -12,6 +12,8 @@ namespace parker::cli {
 // The keys and their meaning are stable, other than what `status` prints.
 Run declare_show(CLI::App& command, const Common& common)
 {
+    command.footer("A line KEY=VALUE for each property, as org.parker1(5) describes them. Keys keep their names and "
+                   "meaning from version to version. With `--json`, one object.");
     const auto name = std::make_shared<std::string>();
     command.add_option("NAME", *name, "Partition")->required();
     return [name, &common] {

@@ -5,6 +5,7 @@
 
 #include "base/bytes.h"
 #include "cli/client.h"
+#include "cli/colour.h"
 #include "cli/verb.h"
 
 namespace parker::cli {
@@ -18,11 +19,14 @@ void print_status(const PartitionInfo& info)
     };
     fmt::print("{}{}{}\n", info.name, info.description.empty() ? "" : " - ", info.description);
     line("Manifest", info.manifest_path.empty() ? "none (no manifest speaks of what it holds)" : info.manifest_path);
-    auto state = fmt::format("{} ({}) since {}", info.state, info.sub_state, local_time(info.state_change_usec));
+    auto state = fmt::format(
+        "{} since {}", coloured(fmt::format("{} ({})", info.state, info.sub_state), state_colour(info.state), stdout),
+        local_time(info.state_change_usec));
     if (info.result != "success")
         state += ", last run: " + info.result;
     line("State", state);
     line("Why", info.message);
+    line("Try", info.suggestion);
     line("Unit", info.unit);
     line("CPUs", info.cpus);
     if (!info.memory.empty()) {
@@ -43,13 +47,15 @@ void print_status(const PartitionInfo& info)
     if (info.need_reload)
         line("Note", "the manifest has become invalid: the last good definition is used");
     for (const auto& finding : info.findings)
-        fmt::print("{}\n", to_text(finding));
+        fmt::print("{}\n", finding_text(finding, stdout));
 }
 
 } // namespace
 
 Run declare_status(CLI::App& command, const Common& common)
 {
+    command.footer("The text may change from version to version. Programs use `show`, or `--json`. Findings "
+                   "stand below the partition that they are about.");
     const auto names = std::make_shared<std::vector<std::string>>();
     command.add_option("NAME", *names, "Partitions; all, if none is named");
     return [names, &common] {

@@ -5,6 +5,8 @@ namespace parker::cli {
 
 Run declare_stop(CLI::App& command, const Common& common)
 {
+    command.footer("Returns when everything has been given back. A partition that does not power off within "
+                   "`timeouts.stop` of its manifest is killed.");
     return for_each(command, common, [&common](Client& client, const std::string& name) {
         (void)client.partition(name);
         if (!common.session)

@@ -11,6 +11,8 @@ namespace parker::cli {
 
 Run declare_validate(CLI::App& command, const Common& common)
 {
+    command.footer("Each mistake with its file, line and column, what it collides with, and a suggestion. All mistakes "
+                   "of all files at once. Needs neither root nor parkerd. The exit code is the first error's.");
     const auto files = std::make_shared<std::vector<std::filesystem::path>>();
     command.add_option("FILE", *files, "Manifests; all that parkerd reads, if none is named");
     return [files, &common] {

@@ -83,6 +83,9 @@ public:
     virtual void take_devices(const std::string& name, const std::vector<Bdf>& devices, bool confine) = 0;
     virtual void give_devices(const std::string& name, const std::vector<Bdf>& devices) = 0;
 
+    // Why take_devices() would refuse a function that nobody holds: the boot kernel uses a drive of it.
+    virtual std::optional<Error> in_use(const Bdf& device) = 0;
+
     virtual std::unique_ptr<Mapping> map(const MemoryRange& range) = 0; // a part of what a partition holds
     virtual void start(const std::string& name, const StartPoint& at) = 0;
     virtual void kill(const std::string& name) = 0; // also clears an exited partition

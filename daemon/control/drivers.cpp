@@ -26,6 +26,12 @@ Drivers::Drivers(std::filesystem::path pci, std::filesystem::path file, Write wr
 {
 }
 
+std::optional<Error> Drivers::in_use(const Bdf& bdf) const
+{
+    const auto drive = in_use_(function(bdf));
+    return drive ? std::optional{drive_busy(bdf, *drive)} : std::nullopt;
+}
+
 void Drivers::release(const std::string& partition, const std::vector<Bdf>& functions)
 {
     std::unique_lock changing{changing_};
@@ -37,10 +43,8 @@ void Drivers::release(const std::string& partition, const std::vector<Bdf>& func
         if (const auto was = ledger.find(bdf); was != ledger.end() && was->second.partition != partition)
             throw Error{Code::device_busy, bdf.to_string(),
                         "is still on its way back from partition " + was->second.partition, "try again"};
-        if (const auto drive = in_use_(function(bdf)))
-            throw Error{Code::device_busy, bdf.to_string(),
-                        "its drive " + *drive + " is in use: mounted, swapped to, or part of an array",
-                        "end that use: `lsblk /dev/" + *drive + "` shows it"};
+        if (const auto refusal = in_use(bdf))
+            throw Error{*refusal};
         auto override = read_small_file(function(bdf) / "driver_override", attribute_limit).value_or("");
         while (override.ends_with('\n'))
             override.pop_back();

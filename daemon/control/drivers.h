@@ -31,6 +31,8 @@ public:
         std::filesystem::path pci, std::filesystem::path file, Write write = write_attribute,
         InUse in_use = [](const std::filesystem::path& function) { return drive_in_use(function); });
 
+    std::optional<Error> in_use(const Bdf& bdf) const; // why release() would refuse it; nothing: it would not
+
     // Unbinds them and keeps others away: driver_override "parker". All or none; none while one is a drive in use.
     void release(const std::string& partition, const std::vector<Bdf>& functions);
 

@@ -39,4 +39,11 @@ std::optional<std::string> drive_in_use(const std::filesystem::path& function, c
     return std::nullopt;
 }
 
+Error drive_busy(const Bdf& function, const std::string& drive)
+{
+    return Error{Code::device_busy, function.to_string(),
+                 "its drive " + drive + " is in use: mounted, swapped to, or part of an array",
+                 "end that use: `lsblk /dev/" + drive + "` shows it"};
+}
+
 } // namespace parker

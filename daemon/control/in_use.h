@@ -6,6 +6,9 @@
 #include <optional>
 #include <string>
 
+#include "base/bdf.h"
+#include "base/error.h"
+
 namespace parker {
 
 // Whether somebody has this block device ("nvme0n1"), or a partition of it, for himself: a mounted file system, swap,
@@ -17,5 +20,8 @@ bool is_claimed(const std::string& name);
 std::optional<std::string> drive_in_use(const std::filesystem::path& function,
                                         const std::filesystem::path& block = "/sys/block",
                                         const std::function<bool(const std::string&)>& claimed = is_claimed);
+
+// What is said of a function that cannot be taken because of it: device_busy.
+Error drive_busy(const Bdf& function, const std::string& drive);
 
 } // namespace parker

@@ -102,7 +102,7 @@ int KernelControl::device()
     if (!device_) {
         if (errno == ENOENT || errno == ENXIO || errno == ENODEV)
             throw Error{Code::module_missing, paths_.device, "the kernel module parker is not loaded",
-                        "modprobe parker"};
+                        "modprobe parker; if there is none for this kernel: dkms autoinstall"};
         if (errno == EPERM || errno == EACCES)
             throw Error{Code::not_permitted, paths_.device, "CAP_SYS_ADMIN is needed", "run it as root"};
         throw_errno(Code::failed, paths_.device, "cannot be opened");

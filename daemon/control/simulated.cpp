@@ -9,6 +9,7 @@
 #include <cerrno>
 
 #include "control/held.h"
+#include "control/in_use.h"
 #include "control/pieces.h"
 #include "control/refusal.h"
 #include "control/simulated_partition.h"
@@ -248,6 +249,19 @@ void SimulatedControl::give_memory(const std::string& name, const MemoryRange& r
     std::erase_if(partition.ranges, [&range](const auto& memory) { return memory->range == range; });
 }
 
+std::optional<Error> SimulatedControl::in_use(const Bdf& device)
+{
+    const std::lock_guard lock{mutex_};
+    return std::ranges::find(mounted_, device) == mounted_.end() ? std::nullopt
+                                                                 : std::optional{drive_busy(device, "nvme0n1")};
+}
+
+void SimulatedControl::mount(const Bdf& device)
+{
+    const std::lock_guard lock{mutex_};
+    mounted_.push_back(device);
+}
+
 void SimulatedControl::take_devices(const std::string& name, const std::vector<Bdf>& devices, bool confine)
 {
     const std::lock_guard lock{mutex_};
@@ -260,6 +274,8 @@ void SimulatedControl::take_devices(const std::string& name, const std::vector<B
         const auto* function = machine_.function(bdf);
         if (function == nullptr)
             refuse(ENXIO, PARKER_WHY_NO_SUCH, bdf.to_string(), "taking it");
+        if (std::ranges::find(mounted_, bdf) != mounted_.end())
+            throw drive_busy(bdf, "nvme0n1");
         if (function->is_bridge)
             refuse(EPERM, PARKER_WHY_BRIDGE, bdf.to_string(), "taking it");
         if (!function->parent)

@@ -60,6 +60,7 @@ public:
     void give_memory(const std::string& name, const MemoryRange& range) override;
     void take_devices(const std::string& name, const std::vector<Bdf>& devices, bool confine) override;
     void give_devices(const std::string& name, const std::vector<Bdf>& devices) override;
+    std::optional<Error> in_use(const Bdf& device) override;
     std::unique_ptr<Mapping> map(const MemoryRange& range) override;
     void start(const std::string& name, const StartPoint& at) override;
     void kill(const std::string& name) override;
@@ -78,6 +79,9 @@ public:
     void destine(const std::string& name, std::optional<HeldPartition::Exit> exit, Clock::duration after);
     // A function is unplugged from under its holder.
     void unplug(const std::string& name, const Bdf& bdf);
+
+    // The boot kernel has a drive of this function mounted.
+    void mount(const Bdf& device);
 
     // The next `times` calls of this kind fail, having done nothing, for the partition named or, if none is, for any;
     // or the nth of any kind from now (1: the next).
@@ -117,6 +121,7 @@ private:
     std::vector<Failure> failures_;
     std::map<std::string, Fate> fates_; // by partition
     std::optional<std::pair<unsigned, Error>> nth_;
+    std::vector<Bdf> mounted_;
     std::vector<std::string> history_;
 };
 

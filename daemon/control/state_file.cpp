@@ -2,34 +2,21 @@
 #include "control/state_file.h"
 
 #include <fcntl.h>
-#include <sys/stat.h>
 #include <unistd.h>
 
 #include <cerrno>
 
 #include "base/error.h"
 #include "base/fd.h"
+#include "base/replace_file.h"
 
 namespace parker {
 
 void write_state(const std::filesystem::path& path, std::string_view text)
 {
-    std::error_code ignored; // the open below says what is wrong
+    std::error_code ignored; // the next step says what is wrong
     std::filesystem::create_directories(path.parent_path(), ignored);
-    const auto temporary = path.string() + ".new";
-    const Fd file{::open(temporary.c_str(), O_WRONLY | O_CREAT | O_TRUNC | O_NOFOLLOW | O_CLOEXEC, 0600)};
-    if (!file)
-        throw_errno(Code::failed, temporary, "cannot be opened");
-    while (!text.empty()) {
-        const auto written = ::write(file.get(), text.data(), text.size());
-        if (written < 0 && errno == EINTR)
-            continue;
-        if (written < 0)
-            throw_errno(Code::failed, temporary, "cannot be written");
-        text.remove_prefix(static_cast<std::size_t>(written));
-    }
-    if (::rename(temporary.c_str(), path.c_str()) != 0)
-        throw_errno(Code::failed, path, "cannot be replaced");
+    replace_file(path, text, 0600);
 }
 
 std::optional<std::string> read_small_file(const std::filesystem::path& path, std::size_t limit)

@@ -9,6 +9,7 @@
 #include <ctime>
 #include <map>
 
+#include "base/clock.h"
 #include "control/kernel.h"
 #include "daemon/faults.h"
 #include "daemon/simulated_machine.h"
@@ -87,6 +88,9 @@ void Daemon::start()
         });
     try {
         fleet_.adopt();
+        // By a client of its own: an open device keeps the module from being unloaded.
+        if (!options_.simulate)
+            (void)KernelControl{}.info();
     } catch (const Error& error) {
         if (error.code() != Code::module_missing)
             throw;
@@ -102,6 +106,7 @@ void Daemon::start()
         directories.push_back(directory);
     service_ = std::make_unique<bus::Service>(loop_.get(), options_.bus, fleet_, static_cast<Host&>(*this),
                                               bus::Service::Facts{.version = PARKER_VERSION,
+                                                                  .start_usec = realtime_usec(),
                                                                   .manifest_directories = directories,
                                                                   .simulated = options_.simulate});
     service_->acquire_name();

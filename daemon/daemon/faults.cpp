@@ -45,6 +45,12 @@ std::optional<unsigned> parse_times(const std::string& text)
 
 void inject(SimulatedControl& control, const std::string& fault)
 {
+    constexpr std::string_view mounted = "mounted:";
+    if (fault.starts_with(mounted))
+        if (const auto device = Bdf::parse(fault.substr(mounted.size()))) {
+            control.mount(*device);
+            return;
+        }
     const auto parts = split(fault);
     const Error no_such{Code::usage, "--fault", "'" + fault + "' is no fault", "like take-memory:db or panic:db:10s"};
     if (parts.size() < 2 || parts.size() > 3 || !is_partition_name(parts[1]))

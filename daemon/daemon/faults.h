@@ -10,7 +10,8 @@ namespace parker {
 inline constexpr const char* faults_help =
     "With --simulate, what is to go wrong; may be given several times. CALL:NAME[:TIMES] refuses the next calls for a "
     "partition: create, destroy, take-cpus, give-cpus, take-memory, give-memory, take-devices, give-devices, start, "
-    "kill. FATE:NAME:TIME lets its kernel end so long after each start: panic, reboot, poweroff, hang. Examples: "
+    "kill. mounted:ADDRESS has the boot kernel use the drive of a PCI function. FATE:NAME:TIME lets its kernel end so "
+    "long after each start: panic, reboot, poweroff, hang. Examples: "
     "take-memory:db, start:db:3, panic:db:10s";
 
 // Throws Error if `fault` is none of these.

@@ -3,16 +3,11 @@
 
 #include <algorithm>
 
+#include "base/clock.h"
 #include "partition/impl.h"
 
 namespace parker {
 namespace {
-
-std::uint64_t realtime_usec()
-{
-    const auto since = std::chrono::system_clock::now().time_since_epoch();
-    return static_cast<std::uint64_t>(std::chrono::duration_cast<std::chrono::microseconds>(since).count());
-}
 
 Error wrong_state(const std::string& name, const std::string& reason, const std::string& suggestion = {})
 {
@@ -70,6 +65,10 @@ Status Fleet::Impl::status(Partition& p)
     status.sub_state = p.phase.sub_state;
     status.result = p.result;
     status.message = p.message + (p.message.empty() || p.left_over.empty() ? "" : "; ") + p.left_over;
+    if (p.failure) {
+        status.error_code = info(p.failure->code()).name;
+        status.suggestion = p.failure->suggestion();
+    }
     status.heartbeat = p.heartbeat;
     status.heartbeat_usec = p.heartbeat_usec;
     status.state_change_usec = p.state_change_usec;
@@ -91,6 +90,7 @@ Status Fleet::Impl::status(Partition& p)
         status.devices = p.held->devices;
         status.dma = p.held->dma;
     }
+    status.counters = p.tally.counters();
     status.findings = p.findings;
     status.findings.insert(status.findings.end(), p.run_findings.begin(), p.run_findings.end());
     if (p.held)
@@ -217,7 +217,9 @@ void Fleet::Impl::finish(Partition& p, const std::optional<Error>& error)
 
 void Fleet::Impl::enter(Partition& p, Event event)
 {
-    p.phase = transition(p.phase, event);
+    const auto before = p.phase;
+    p.phase = transition(before, event);
+    p.tally.note(before, p.phase, p.result, environment.now());
     p.state_change_usec = realtime_usec();
     if (p.phase.sub_state == SubState::running)
         p.heartbeat_at = environment.now();
@@ -292,6 +294,8 @@ void Fleet::plan(std::function<void(const std::optional<Error>&, Preview)> done)
         [&environment = impl_->environment, definitions = impl_->definitions, result] {
             *result = make_preview(environment.machine(), *definitions, holdings(environment.control.list()),
                                    environment.options);
+            warn_of_use(*result, *definitions,
+                        [&environment](const Bdf& device) { return environment.control.in_use(device); });
         },
         [impl = impl_.get(), fleet = std::weak_ptr{impl_->alive}, result,
          done = std::move(done)](const std::optional<Error>& error) {

@@ -6,6 +6,7 @@
 #include "partition/fleet.h"
 #include "partition/launch.h"
 #include "partition/reserve.h"
+#include "partition/tally.h"
 #include "partition/transitions.h"
 
 namespace parker {
@@ -37,10 +38,12 @@ struct FleetPartition : std::enable_shared_from_this<FleetPartition> {
     // What happens to it.
     Phase phase;
     std::uint64_t state_change_usec = 0;
+    Tally tally;
     Result result = Result::success;
-    std::string message;   // why it failed
-    std::string left_over; // why something would not go back
-    Findings run_findings; // about it, from the last start
+    std::string message;          // why it failed
+    std::optional<Error> failure; // of the last job, once it has ended
+    std::string left_over;        // why something would not go back
+    Findings run_findings;        // about it, from the last start
     std::optional<Fleet::Job> job;
     bool job_waits = false;                           // for the end of a return that was under way when the job came
     std::optional<Error> job_error;                   // how the job will end, known before its end

@@ -90,6 +90,7 @@ std::vector<Holding> holdings(std::span<const HeldPartition> held)
 
 void reserve(Control& control, const Reservation& reservation, Reserved& reserved)
 {
+    (void)control.info(); // without the module, nothing else is worth a word
     const auto& name = reservation.name;
     const auto& manifest = definition(reservation);
     const auto held = control.find(name);

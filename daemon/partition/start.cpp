@@ -9,6 +9,7 @@ void forget_last_run(FleetPartition& p)
 {
     p.result = Result::success;
     p.message.clear();
+    p.failure.reset();
     p.left_over.clear();
     p.run_findings.clear();
     p.run = {};

@@ -49,6 +49,16 @@ std::string_view to_string(State state);
 std::string_view to_string(SubState state);
 std::string_view to_string(Result result);
 
+// What has happened to a partition since this daemon began, or since the partition appeared.
+struct Counters {
+    std::uint64_t starts = 0;        // that came to a first heartbeat
+    std::uint64_t failed_starts = 0; // that did not, other than those that were stopped or killed
+    std::uint64_t crashes = 0;       // runs that ended by a panic, a lost heartbeat, or nobody knows why
+    std::uint64_t stops = 0;         // by the power button
+    std::uint64_t start_usec = 0;    // of all `starts` together, from taking the first resource to the first heartbeat
+    std::uint64_t stop_usec = 0;     // of all `stops` together, from the button until everything was given back
+};
+
 // All that is known of one partition at one moment: what D-Bus, the command line and the tests look at.
 struct Status {
     std::string name;
@@ -58,7 +68,9 @@ struct Status {
     State state = State::inactive;
     SubState sub_state = SubState::dead;
     Result result = Result::success;
-    std::string message; // why it is failed or partially returned; empty otherwise
+    std::string message;    // why it is failed or partially returned; empty otherwise
+    std::string error_code; // of the error that the last job failed with; empty otherwise
+    std::string suggestion; // its own
     CpuSet cpus;
     std::vector<MemoryRange> memory;
     std::vector<Bdf> devices;
@@ -71,6 +83,7 @@ struct Status {
     std::uint64_t state_change_usec = 0; // CLOCK_REALTIME
     bool need_restart = false;           // runs with another definition than the manifest's
     bool need_reload = false;            // the manifest has become invalid: the last good definition is used
+    Counters counters;
     Findings findings;
 };
 

@@ -98,6 +98,7 @@ void Fleet::Impl::settle(Partition& p, bool keep, std::optional<Error> left)
         submit_return(p, false);
         return;
     }
+    p.failure = p.job_error ? p.job_error : left;
     p.run = {};
     forget_run(environment.state_directory, p.name);
     if (!p.held)
@@ -111,7 +112,7 @@ void Fleet::Impl::settle(Partition& p, bool keep, std::optional<Error> left)
         p.left_over.clear();
         enter(p, rest(p.result, p.held.has_value()));
     }
-    const auto error = p.job_error ? p.job_error : left; // a copy: finish() clears the job's own
+    const auto error = p.failure; // a copy: what comes next may begin anew
     finish(p, error);
 }
 

@@ -38,8 +38,8 @@ BUS_CONFIG = """<!DOCTYPE busconfig PUBLIC "-//freedesktop//DTD D-Bus Bus Config
   </policy>
   <include>{policy}</include>
   <policy user="{user}">
-    <allow own="org.parker1"/>
-    <allow send_destination="org.parker1"/>
+    <allow own="*"/>
+    <allow send_destination="*"/>
     <allow send_destination="*" eavesdrop="true"/>
     <allow receive_sender="*" eavesdrop="true"/>
   </policy>
@@ -76,7 +76,9 @@ def eventually(condition, what: str):
 class House:
     """Everything that one test class needs, in a folder of its own."""
 
-    def __init__(self, parkerd: str, parkerctl: str):
+    def __init__(self, parkerd: str, parkerctl: str, *, session: bool = True):
+        """With `session`, the bus is the session's to parkerd and parkerctl, and so has no units; else the system's."""
+        self.place = ("--session",) if session else ()
         self._stack = contextlib.ExitStack()
         self.folder = pathlib.Path(self._stack.enter_context(tempfile.TemporaryDirectory(prefix="parker-bus-")))
         self.folder.chmod(0o755)
@@ -88,22 +90,23 @@ class House:
         self.address = f"unix:path={self.folder}/bus"
         config = self.folder / "bus.conf"
         config.write_text(BUS_CONFIG.format(path=self.folder / "bus", policy=POLICY, user=os.geteuid()))
-        self._spawn("dbus-daemon", f"--config-file={config}", "--nofork", "--nopidfile")
+        self.spawn("dbus-daemon", f"--config-file={config}", "--nofork", "--nopidfile")
         eventually((self.folder / "bus").exists, "the bus listens")
-        self.environment = {**os.environ, "DBUS_SESSION_BUS_ADDRESS": self.address, "LC_ALL": "C.UTF-8"}
+        self.environment = {**os.environ, "DBUS_SESSION_BUS_ADDRESS": self.address,
+                            "DBUS_SYSTEM_BUS_ADDRESS": self.address, "LC_ALL": "C.UTF-8"}
         self.environment.pop("RUNTIME_DIRECTORY", None)
         self.daemon: subprocess.Popen | None = None
 
     def close(self) -> None:
         self._stack.close()
 
-    def _spawn(self, *command: str, **options) -> subprocess.Popen:
+    def spawn(self, *command: str, **options) -> subprocess.Popen:
         process = subprocess.Popen(command, stdin=subprocess.DEVNULL, **options)
-        self._stack.callback(self._end, process)
+        self._stack.callback(self.end, process)
         return process
 
     @staticmethod
-    def _end(process: subprocess.Popen) -> None:
+    def end(process: subprocess.Popen) -> None:
         if process.poll() is None:
             process.terminate()
         try:
@@ -133,7 +136,7 @@ class House:
             notify.bind(str(path))
             notify.settimeout(PATIENCE)
             log = open(self.folder / "parkerd.log", "ab")
-            self.daemon = self._spawn(self.parkerd_path, "--simulate", "--session", f"--config={self.manifests}",
+            self.daemon = self.spawn(self.parkerd_path, "--simulate", *self.place, f"--config={self.manifests}",
                                       "--log-level=debug", *options, stderr=log,
                                       env={**self.environment, "NOTIFY_SOCKET": str(path)})
             log.close()
@@ -185,11 +188,11 @@ class House:
         return eventually(reached, f"{name} is {state}")
 
     def parkerctl(self, *words: str, **options) -> subprocess.CompletedProcess:
-        return subprocess.run([self.parkerctl_path, "--session", *words], capture_output=True, text=True,
+        return subprocess.run([self.parkerctl_path, *self.place, *words], capture_output=True, text=True,
                               stdin=subprocess.DEVNULL, env=self.environment, timeout=2 * PATIENCE, **options)
 
     def supervisor(self, name: str, notify: pathlib.Path) -> subprocess.Popen:
-        return self._spawn(self.parkerctl_path, "--session", "run", name, stderr=subprocess.PIPE, text=True,
+        return self.spawn(self.parkerctl_path, "--session", "run", name, stderr=subprocess.PIPE, text=True,
                            env={**self.environment, "NOTIFY_SOCKET": str(notify)})
 
 

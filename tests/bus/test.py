@@ -1,3 +1,4 @@
+#!/usr/bin/python3
 # SPDX-License-Identifier: LGPL-2.1-or-later
 """org.parker1 as its users see it: test.py PARKERD PARKERCTL SCHEMAS [unittest's arguments]"""
 
@@ -7,14 +8,11 @@ import pathlib
 import signal
 import socket
 import subprocess
-import sys
 import unittest
 import xml.etree.ElementTree as ElementTree
 
+from case import NOBODY, PARKERCTL, PARKERD, SCHEMAS, BusTest, main
 from harness import PATIENCE, CallError, House, Monitor, eventually
-
-PARKERD, PARKERCTL, SCHEMAS = sys.argv[1:4]
-NOBODY = ("setpriv", "--reuid=65534", "--regid=65534", "--clear-groups")
 
 
 def described(text: str, interface: str) -> list:
@@ -31,27 +29,6 @@ def described(text: str, interface: str) -> list:
                        if n.get("name") != "org.freedesktop.DBus.Method.Async")  # for the generator only
         members.append((member.tag, member.get("name"), member.get("type"), member.get("access"), arguments, notes))
     return sorted(members, key=repr)
-
-
-class BusTest(unittest.TestCase):
-    options: tuple[str, ...] = ()  # of parkerd
-
-    @classmethod
-    def setUpClass(cls):
-        cls.house = House(PARKERD, PARKERCTL)
-        cls.addClassCleanup(cls.house.close)
-        cls.house.manifest("db")
-        cls.house.manifest("web-1", cpus=2)
-        cls.house.start_parkerd(*cls.options)
-
-    def tearDown(self):
-        for name in ("db", "web-1"):
-            if self.house.partition(name)["State"] not in ("inactive", "failed"):
-                self.house.manager("KillPartition", "st", name, "0")
-                eventually(lambda name=name: self.house.partition(name)["State"] in ("inactive", "failed"), "killed")
-
-    def start(self, name: str) -> str:
-        return self.house.manager("StartPartition", "st", name, "0")[0]
 
 
 class Introspection(BusTest):
@@ -439,4 +416,4 @@ class Supervisor(BusTest):
 
 
 if __name__ == "__main__":
-    unittest.main(argv=[sys.argv[0], *sys.argv[4:]], verbosity=2)
+    main()

@@ -141,6 +141,9 @@ TEST_CASE("a drive in use is refused before anything is touched")
 {
     Bus bus;
     bus.used = network.to_string();
+    CHECK_FALSE(bus.drivers().in_use(drive));
+    REQUIRE(bus.drivers().in_use(network));
+    const std::string foretold = bus.drivers().in_use(network)->what();
     try {
         bus.drivers().release("db", {drive, network});
         FAIL();
@@ -148,6 +151,7 @@ TEST_CASE("a drive in use is refused before anything is touched")
         CHECK(error.code() == Code::device_busy);
         CHECK(std::string{error.what()} ==
               "0000:02:00.0: its drive sda is in use: mounted, swapped to, or part of an array");
+        CHECK(error.what() == foretold);
         CHECK(error.suggestion() == "end that use: `lsblk /dev/sda` shows it");
     }
     CHECK(bus.writes.empty());

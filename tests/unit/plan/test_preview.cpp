@@ -121,3 +121,40 @@ TEST_CASE("a memory floor is a size")
     for (const auto* wrong : {"", "4", "4GB", "-1GiB"})
         CHECK_THROWS_AS(memory_floor(wrong), Error);
 }
+
+TEST_CASE("a device to be taken whose drive is in use is warned of, one that is held is not")
+{
+    Preview preview;
+    const auto drive = *Bdf::parse("0000:01:00.0");
+    const auto other = *Bdf::parse("0000:02:00.0");
+    Manifest manifest;
+    manifest.name = {"db", {.file = "db.yaml", .line = 2, .column = 7}};
+    manifest.devices.push_back({.at = {.file = "db.yaml", .line = 8, .column = 10}, .pci = drive});
+    manifest.devices.push_back({.at = {.file = "db.yaml", .line = 9, .column = 10}, .pci = Manifest::DeviceMatch{}});
+    Change change;
+    change.name = "db";
+    change.planned.devices = {drive, other};
+    preview.changes.push_back(change);
+    std::vector<Bdf> asked;
+    const auto all_in_use = [&asked](const Bdf& device) {
+        asked.push_back(device);
+        return std::optional{Error{Code::device_busy, device.to_string(), "mounted", "unmount it"}};
+    };
+
+    warn_of_use(preview, std::vector{manifest}, all_in_use);
+    REQUIRE(preview.findings.size() == 2);
+    CHECK(preview.findings[0].severity == Severity::warning);
+    CHECK(preview.findings[0].code == Code::device_busy);
+    CHECK(preview.findings[0].at.line == 8);
+    CHECK(preview.findings[0].partition == "db");
+    CHECK(preview.findings[0].message == "0000:01:00.0: mounted");
+    CHECK(preview.findings[0].suggestion == "unmount it");
+    CHECK(preview.findings[1].at.line == 2); // chosen by its kind: the manifest does not name it
+
+    preview.findings.clear();
+    asked.clear();
+    preview.changes[0].held.devices = {drive};
+    warn_of_use(preview, std::vector{manifest}, all_in_use);
+    CHECK(asked == std::vector{other});
+    CHECK(preview.findings.size() == 1);
+}
