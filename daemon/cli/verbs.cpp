@@ -20,6 +20,7 @@ std::span<const Verb> verbs()
         {"stop", "Stop partitions by their power button", declare_stop},
         {"restart", "Stop and start partitions", declare_restart},
         {"kill", "Stop partitions at once, whatever they do", declare_kill},
+        {"log", "What a partition's kernel says", declare_log},
         {"events", "Follow what happens", declare_events},
         {"explain", "What an error code means", declare_explain},
         {"run", "Start a partition and stay with it: parker@NAME.service does", declare_run},

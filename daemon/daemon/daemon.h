@@ -15,6 +15,7 @@
 #include "daemon/autostart.h"
 #include "daemon/directory_watch.h"
 #include "daemon/log.h"
+#include "daemon/log_hub.h"
 #include "daemon/loop.h"
 #include "daemon/module_monitor.h"
 #include "daemon/workers.h"
@@ -55,6 +56,7 @@ private:
     // bus::Service::Host
     void reload(Done done) override;
     void when_settled(std::function<void()> call) override;
+    Fd open_log(const std::string& partition, bool follow) override;
     void plan(std::function<void(const std::optional<Error>&, Preview)> done) override;
     void broken(const std::string& what) override;
     std::string log_level() const override { return log_.level_name(); }
@@ -67,6 +69,9 @@ private:
     void reload_for_systemd();
     void define(const Manifests& manifests);
     void note_state(const std::string& name);
+    void note_run(const std::string& name);
+    HeldPartition looked_into(HeldPartition held) const;
+    std::string last_look(const Ending& ending);
     void autostart(const std::string& name);
     void after_events();
     void on_time();
@@ -78,6 +83,7 @@ private:
     std::mutex reading_;                    // of the machine, and the file that keeps what it saw
     SimulatedControl* simulated_ = nullptr; // the same as control_, if it is one
     std::unique_ptr<Control> control_;
+    LogHub logs_;
     Workers workers_;
     Fleet fleet_;
     Seen seen_;

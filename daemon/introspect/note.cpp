@@ -15,7 +15,7 @@ namespace {
 // elf(5), Elf64_Nhdr: sizes of name and description, type; then both, each padded to 4 bytes.
 constexpr std::size_t name_at = 12;
 constexpr std::string_view note_name{"VMCOREINFO\0", 11};
-constexpr std::size_t text_at = 24;
+constexpr std::size_t text_at = NoteSearch::head_bytes;
 constexpr std::uint32_t note_type = 0;
 
 } // namespace
@@ -24,7 +24,7 @@ std::optional<std::string> NoteSearch::next(std::size_t pages)
 {
     done_ = false;
     const auto& pieces = memory_->pieces();
-    for (; pages > 0 && piece_ < pieces.size(); --pages) {
+    for (looked_ = 0; looked_ < pages && piece_ < pieces.size(); ++looked_) {
         const auto address = align_up(pieces[piece_].start, page_bytes) + page_ * page_bytes;
         if (address - pieces[piece_].start >= pieces[piece_].bytes.size()) {
             ++piece_;
@@ -32,8 +32,11 @@ std::optional<std::string> NoteSearch::next(std::size_t pages)
             continue;
         }
         ++page_;
-        if (auto note = note_at(address))
+        if (auto note = note_at(address)) {
+            found_ = address;
+            ++looked_;
             return note;
+        }
     }
     done_ = piece_ >= pieces.size();
     if (done_)

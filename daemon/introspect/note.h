@@ -17,11 +17,16 @@ class NoteSearch {
 public:
     explicit NoteSearch(const PhysicalMemory& memory) : memory_{&memory} {}
 
+    // What makes a page such a note, and no longer does when it is overwritten.
+    static constexpr std::size_t head_bytes = 24;
+
     // The text of the next note within the next `pages` pages; nullopt: none there. Begins again after the last page.
     // A page may hold one only: `pages` is also the most that it looks at.
     std::optional<std::string> next(std::size_t pages);
 
-    bool done() const { return done_; } // the last next() came to the end
+    std::size_t looked() const { return looked_; }   // pages, in the last next()
+    std::uint64_t address() const { return found_; } // where the last note lies
+    bool done() const { return done_; }              // the last next() came to the end
 
 private:
     std::optional<std::string> note_at(std::uint64_t address) const;
@@ -29,6 +34,8 @@ private:
     const PhysicalMemory* memory_;
     std::size_t piece_ = 0;
     std::size_t page_ = 0; // in the piece
+    std::uint64_t found_ = 0;
+    std::size_t looked_ = 0;
     bool done_ = false;
 };
 

@@ -5,6 +5,8 @@
 #include <array>
 #include <string_view>
 
+#include "introspect/log_cursor.h"
+
 namespace parker::introspect {
 namespace {
 
@@ -59,6 +61,16 @@ std::string PanicWatch::line() const
     if (!trouble_.empty() && panic_.starts_with(fatal_words))
         return one_line(trouble_ + "; " + panic_);
     return panic_;
+}
+
+std::string cause_of_death(const PrintkRing& ring)
+{
+    PanicWatch watch;
+    LogCursor cursor;
+    for (auto step = cursor.next(ring, true); !step.none(); step = cursor.next(ring, true))
+        if (step.record)
+            watch.see(*step.record);
+    return watch.line();
 }
 
 } // namespace parker::introspect

@@ -21,4 +21,7 @@ private:
     std::string panic_;
 };
 
+// The same of all that is in a dead kernel's log.
+std::string cause_of_death(const PrintkRing& ring);
+
 } // namespace parker::introspect

@@ -35,8 +35,7 @@ void Fleet::Impl::read_heartbeat(Partition& p, std::uint64_t heartbeat)
         return; // "another value" and not "a higher one": it is the application kernel's own word
     p.heartbeat = heartbeat;
     p.heartbeat_at = environment.now();
-    const auto since = std::chrono::system_clock::now().time_since_epoch();
-    p.heartbeat_usec = static_cast<std::uint64_t>(std::chrono::duration_cast<std::chrono::microseconds>(since).count());
+    p.heartbeat_usec = realtime_usec();
 }
 
 void Fleet::Impl::ended(Partition& p, HeldPartition::Exit exit, bool by_other_hand)

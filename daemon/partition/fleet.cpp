@@ -8,12 +8,6 @@
 namespace parker {
 namespace {
 
-std::uint64_t realtime_usec()
-{
-    const auto since = std::chrono::system_clock::now().time_since_epoch();
-    return static_cast<std::uint64_t>(std::chrono::duration_cast<std::chrono::microseconds>(since).count());
-}
-
 Error wrong_state(const std::string& name, const std::string& reason, const std::string& suggestion = {})
 {
     return Error{Code::wrong_state, "partition " + name, reason, suggestion};
@@ -77,6 +71,8 @@ Status Fleet::Impl::status(Partition& p)
     status.need_reload = p.broken;
     status.kernel_release = p.run.kernel_release;
     status.cmdline = p.run.cmdline;
+    status.run_id = p.run.id;
+    status.run_started_usec = p.run.started_usec;
     if (p.manifest) {
         status.description = p.manifest->description;
         status.manifest_path = p.manifest->name.at.file;

@@ -188,6 +188,16 @@ class House:
         return subprocess.run([self.parkerctl_path, "--session", *words], capture_output=True, text=True,
                               stdin=subprocess.DEVNULL, env=self.environment, timeout=2 * PATIENCE, **options)
 
+    def following(self, name: str, *words: str) -> subprocess.Popen:
+        """`parkerctl log -f`, once parkerd has answered it."""
+        before = self.log().count("follows the log")
+        process = self._spawn(self.parkerctl_path, "--session", "log", "-f", name, *words, stdout=subprocess.PIPE,
+                              stderr=subprocess.PIPE, text=True, env=self.environment)
+        self._stack.callback(process.stdout.close)
+        self._stack.callback(process.stderr.close)
+        eventually(lambda: self.log().count("follows the log") > before, "it follows")
+        return process
+
     def supervisor(self, name: str, notify: pathlib.Path) -> subprocess.Popen:
         return self._spawn(self.parkerctl_path, "--session", "run", name, stderr=subprocess.PIPE, text=True,
                            env={**self.environment, "NOTIFY_SOCKET": str(notify)})

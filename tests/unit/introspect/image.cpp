@@ -14,7 +14,7 @@ namespace {
 constexpr std::uint64_t image_map = 0xffff'ffff'8000'0000;
 constexpr std::uint64_t kernel_offset = 0x1a00'0000; // KASLR
 constexpr std::uint64_t image_virtual = image_map + kernel_offset + 0x100'0000;
-constexpr std::uint64_t image_physical = 0x1'0020'0000;
+constexpr std::uint64_t image_physical = Image::physical_of(0);
 constexpr std::uint64_t present = 3, large = 0x80, pat_large = 0x1000, no_execute = std::uint64_t{1} << 63;
 constexpr std::uint64_t desc_bytes = 24, info_bytes = 88;
 constexpr std::uint64_t head_id = 24, tail_id = 32, texts = 48, head_lpos = texts + 16, tail_lpos = texts + 24;
@@ -64,11 +64,6 @@ std::uint64_t Image::peek(std::uint64_t physical) const
 std::uint64_t Image::virtual_of(std::uint64_t image_offset) const
 {
     return image_virtual + image_offset;
-}
-
-std::uint64_t Image::physical_of(std::uint64_t image_offset)
-{
-    return image_physical + image_offset;
 }
 
 // As if it came from the buddy allocator: in the direct map of the kernel.

@@ -52,11 +52,11 @@ public:
     std::uint64_t peek(std::uint64_t physical) const;
     std::span<std::byte> bytes(unsigned range) { return {ranges_.at(range).get(), range_bytes[range]}; }
 
-    static constexpr std::array<std::uint64_t, 2> range_start{0x1'0000'0000, 0x2'0000'0000};
-    static constexpr std::array<std::size_t, 2> range_bytes{0x40'0000, 0x10'0000};
+    static constexpr std::array<std::uint64_t, 2> range_start{0x1'0000'0000, 0x101'0000'0000};
+    static constexpr std::array<std::size_t, 2> range_bytes{0x40'0000, 0x20'0000};
 
     std::uint64_t virtual_of(std::uint64_t image_offset) const; // of something in the kernel's image
-    static std::uint64_t physical_of(std::uint64_t image_offset);
+    static constexpr std::uint64_t physical_of(std::uint64_t image_offset) { return 0x1'0020'0000 + image_offset; }
     std::uint64_t text_virtual(std::uint64_t place) const;
     std::uint64_t desc_physical(std::uint64_t id) const;
     std::uint64_t info_physical(std::uint64_t id) const;

@@ -48,8 +48,8 @@ TEST_CASE("Several notes are found one after the other, those that are cut off o
     image.put_note(0x1'0001'0000, "first");
     image.put_note(0x1'0001'1008, "not at the beginning of a page");
     image.put_note(0x1'0001'2000, std::string(Vmcoreinfo::most_bytes + 1, 'x'));
-    image.put_note(0x2'000f'f000, "last page");
-    image.poke(0x2'000f'f004, page_bytes << 32 >> 32); // its size: beyond the end of memory
+    image.put_note(0x101'001f'f000, "last page");
+    image.poke(0x101'001f'f004, page_bytes << 32 >> 32); // its size: beyond the end of memory
     const auto memory = image.memory();
     NoteSearch search{memory};
     CHECK(search.next(all_pages) == "first");
