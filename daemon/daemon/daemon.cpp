@@ -34,16 +34,18 @@ std::uint64_t monotonic_usec()
 } // namespace
 
 Daemon::Daemon(Loop& loop, Log& log, DaemonOptions options)
-    : loop_{loop}, log_{log}, options_{std::move(options)}, control_{make_control()}, logs_{*control_}, workers_{loop},
-      fleet_{{.control = *control_,
-              .executor = workers_,
-              .machine = [this] { return machine(); },
-              .now = &Fleet::Clock::now,
-              .options = options_.plan,
-              .build = &firmware::build,
-              .last_look = [this](const Ending& ending) { return last_look(ending); },
-              .state_directory = below(options_.runtime_directory, "partitions")},
-             *this},
+    : loop_{loop}, log_{log}, options_{std::move(options)}, control_{make_control()}, crashes_{below(
+                                                                                          options_.state_directory,
+                                                                                          "crash")},
+      logs_{*control_}, workers_{loop}, fleet_{{.control = *control_,
+                                                .executor = workers_,
+                                                .machine = [this] { return machine(); },
+                                                .now = &Fleet::Clock::now,
+                                                .options = options_.plan,
+                                                .build = &firmware::build,
+                                                .last_look = [this](const Ending& ending) { return last_look(ending); },
+                                                .state_directory = below(options_.runtime_directory, "partitions")},
+                                               *this},
       seen_{below(options_.runtime_directory, "seen")}
 {
 }
@@ -277,9 +279,27 @@ HeldPartition Daemon::looked_into(HeldPartition held) const
 std::string Daemon::last_look(const Ending& ending)
 {
     return logs_.end(looked_into(ending.held), {ending.run.id, ending.run.kernel_release, ending.run.started_usec},
-                     std::string{to_string(ending.result)}, [](const introspect::Kernel* kernel) {
-                         return kernel != nullptr ? introspect::cause_of_death(kernel->ring()) : std::string{};
-                     });
+                     std::string{to_string(ending.result)},
+                     [this, &ending](const introspect::Kernel* kernel) { return examine(ending, kernel); });
+}
+
+std::string Daemon::examine(const Ending& ending, const introspect::Kernel* kernel)
+{
+    const auto cause = kernel != nullptr ? introspect::cause_of_death(kernel->ring()) : std::string{};
+    if (options_.state_directory.empty() || !CrashStore::is_crash(ending.result, cause))
+        return cause;
+    const auto& name = ending.held.name;
+    int priority = LOG_NOTICE;
+    std::string text;
+    try {
+        text = "crash report: " + crashes_.save(ending, cause, realtime_usec(), kernel).string();
+    } catch (const Error& error) { // a full disk must not keep the partition from coming back
+        priority = LOG_ERR;
+        text = fmt::format("no crash report could be written: {}", error.what());
+    }
+    workers_.post(
+        [this, name, priority, text] { log_.write(priority, fmt::format("{}: {}", name, text), {.partition = name}); });
+    return cause;
 }
 
 void Daemon::autostart(const std::string& name)

@@ -19,6 +19,7 @@
 #include "daemon/loop.h"
 #include "daemon/module_monitor.h"
 #include "daemon/workers.h"
+#include "partition/crash_store.h"
 #include "partition/fleet.h"
 
 namespace parker {
@@ -27,6 +28,7 @@ struct DaemonOptions {
     std::vector<std::filesystem::path> manifest_directories;
     std::filesystem::path sysroot = "/";
     std::filesystem::path runtime_directory; // empty: nothing is kept
+    std::filesystem::path state_directory;   // for crash reports; empty: none are made
     bool simulate = false;
     unsigned simulated_nodes = 2;
     std::vector<std::string> faults; // of the simulated machine
@@ -72,6 +74,7 @@ private:
     void note_run(const std::string& name);
     HeldPartition looked_into(HeldPartition held) const;
     std::string last_look(const Ending& ending);
+    std::string examine(const Ending& ending, const introspect::Kernel* kernel);
     void autostart(const std::string& name);
     void after_events();
     void on_time();
@@ -83,6 +86,7 @@ private:
     std::mutex reading_;                    // of the machine, and the file that keeps what it saw
     SimulatedControl* simulated_ = nullptr; // the same as control_, if it is one
     std::unique_ptr<Control> control_;
+    CrashStore crashes_;
     LogHub logs_;
     Workers workers_;
     Fleet fleet_;

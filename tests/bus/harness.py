@@ -135,7 +135,8 @@ class House:
             log = open(self.folder / "parkerd.log", "ab")
             self.daemon = self._spawn(self.parkerd_path, "--simulate", "--session", f"--config={self.manifests}",
                                       "--log-level=debug", *options, stderr=log,
-                                      env={**self.environment, "NOTIFY_SOCKET": str(path)})
+                                      env={**self.environment, "NOTIFY_SOCKET": str(path),
+                                           "STATE_DIRECTORY": str(self.folder / "state")})
             log.close()
             while b"READY=1" not in notify.recv(4096).split(b"\n"):
                 pass

@@ -420,6 +420,12 @@ class Faults(BusTest):
         self.start("web-1")
         self.house.wait_for_state("web-1", "active")
         self.assertEqual(self.house.wait_for_state("web-1", "failed")["Result"], "panic")
+        [folder] = (self.house.folder / "state/crash").iterdir()
+        self.assertRegex(folder.name, r"^web-1-\d{8}T\d{6}Z$")
+        report = json.loads((folder / "report.json").read_text())
+        self.assertEqual((report["partition"], report["result"], report["log_records"]), ("web-1", "panic", -1))
+        self.assertEqual(sorted(file.name for file in folder.iterdir()), ["manifest.yaml", "report.json"])  # no log
+        eventually(lambda: f"crash report: {folder}" in self.house.log(), "the daemon says where")
 
     def test_memory_floor(self):
         path = self.house.manifest("large", memory="30GiB")
