@@ -71,7 +71,7 @@ bool LogFollower::take(const introspect::Kernel& kernel)
 {
     if (rewinds_)
         rewind(kernel.ring());
-    while (pending_.size() - sent_ < batch) {
+    for (took_ = 0; pending_.size() - sent_ < batch; ++took_) {
         const auto step = cursor_.next(kernel.ring(), false);
         broken_ = step.broken ? broken_ + 1 : 0;
         add(step);

@@ -41,6 +41,7 @@ public:
 
     void send(); // as much as the socket takes
 
+    std::size_t took() const { return took_; } // records, in the last take()
     std::uint64_t id() const { return id_; }
     int fd() const { return socket_.get(); }
     bool follows() const { return follow_; }
@@ -60,6 +61,7 @@ private:
     introspect::LogCursor cursor_;
     std::string pending_;
     std::size_t sent_ = 0; // of pending_
+    std::size_t took_ = 0;
     unsigned broken_ = 0;
     bool said_unreadable_ = false;
     bool rewinds_ = false; // the log may have begun anew

@@ -29,6 +29,12 @@ struct LogHub::Poll {
     std::vector<std::uint64_t> followers; // of fds, from the second on
     int timeout = -1;                     // milliseconds
     std::set<std::uint64_t> closed;       // by their readers
+
+    void wait_at_most(std::chrono::milliseconds time)
+    {
+        const auto count = static_cast<int>(time.count());
+        timeout = timeout < 0 ? count : std::min(timeout, count);
+    }
 };
 
 LogHub::LogHub(Control& control) : control_{control}, doorbell_{::eventfd(0, EFD_CLOEXEC | EFD_NONBLOCK)}
@@ -152,8 +158,8 @@ bool LogHub::round(Poll& poll)
         auto& entry = each->second;
         std::erase_if(entry.followers, [&poll](const auto& follower) { return poll.closed.contains(follower->id()); });
         if (!entry.followers.empty() && entry.held) {
-            more = look(entry) || more;
-            poll.timeout = static_cast<int>(interval.count());
+            poll.wait_at_most(interval);
+            more = look(entry, poll) || more;
         }
         for (const auto& follower : entry.followers)
             follower->send();
@@ -174,7 +180,7 @@ bool LogHub::round(Poll& poll)
     return more;
 }
 
-bool LogHub::look(Entry& entry)
+bool LogHub::look(Entry& entry, Poll& poll)
 {
     for (const auto& follower : entry.followers)
         follower->begin(entry.run);
@@ -191,6 +197,8 @@ bool LogHub::look(Entry& entry)
             follower->send();
             more = more || !follower->has_pending();
         }
+        if (follower->took() >= busy_records)
+            poll.wait_at_most(busy_interval);
     }
     if (std::ranges::any_of(entry.followers, [](const auto& follower) { return follower->is_broken(); })) {
         for (const auto& follower : entry.followers)

@@ -24,6 +24,9 @@ namespace parker {
 class LogHub {
 public:
     static constexpr std::chrono::milliseconds interval{100};
+    // After a look that brought that much, so that a ring of the usual size does not wrap in between.
+    static constexpr std::size_t busy_records = 100;
+    static constexpr std::chrono::milliseconds busy_interval{10};
     static constexpr std::size_t most_followers = 32; // of one partition
 
     // What becomes of a kernel's end beside its followers: called in end()'s thread with the kernel in its memory, or
@@ -62,7 +65,7 @@ private:
     void obey();
     void work();
     bool round(Poll& poll); // true: there is more to do at once
-    bool look(Entry& entry);
+    bool look(Entry& entry, Poll& poll);
     bool find_kernel(Entry& entry);
 
     Control& control_;

@@ -27,12 +27,15 @@ introspect::PhysicalMemory view(const std::vector<MemoryRange>& ranges,
 } // namespace
 
 Inside::Inside(Control& control, const HeldPartition& held)
-    : ranges_{held.memory}, mappings_{map_all(control, ranges_)}, memory_{view(ranges_, mappings_)}, search_{memory_}
+    : control_{control}, ranges_{held.memory}, mappings_{map_all(control, ranges_)}, memory_{view(ranges_, mappings_)},
+      search_{memory_}
 {
 }
 
 bool Inside::search(std::size_t pages)
 {
+    if (kernel_)
+        return true;
     while (!kernel_ && pages > 0) {
         const auto step = search_.next(pages);
         pages -= std::min(pages, search_.looked());
@@ -41,7 +44,16 @@ bool Inside::search(std::size_t pages)
         kernel_ = introspect::Kernel::open(memory_, *step);
         note_ = search_.address();
     }
+    if (kernel_ || search_.done())
+        map_anew();
     return kernel_.has_value();
+}
+
+// What was looked at stays in this process's page tables, which come to 1/512 of it; little of it is needed again.
+void Inside::map_anew()
+{
+    mappings_ = map_all(control_, ranges_);
+    memory_ = view(ranges_, mappings_);
 }
 
 void Inside::blot_out()

@@ -19,8 +19,11 @@ namespace parker {
 class Inside {
 public:
     Inside(Control& control, const HeldPartition& held); // throws Error: it cannot be mapped
+    Inside(const Inside&) = delete;                      // its parts point to each other
+    Inside& operator=(const Inside&) = delete;
 
-    // Looks for the kernel in as many pages more, from the beginning again after the last. True: it is found.
+    // Looks for the kernel in as many pages more, from the beginning again after the last. True: it is found. Throws as
+    // the constructor.
     bool search(std::size_t pages);
     bool came_round() const { return search_.done(); } // the last search() ended with the last page
 
@@ -33,6 +36,9 @@ public:
     void blot_out();
 
 private:
+    void map_anew();
+
+    Control& control_;
     std::vector<MemoryRange> ranges_;
     std::vector<std::unique_ptr<Mapping>> mappings_; // one for each range
     introspect::PhysicalMemory memory_;
