@@ -14,7 +14,7 @@ namespace {
 
 using Json = nlohmann::ordered_json;
 
-constexpr std::size_t batch = std::size_t{256} << 10; // about what a socket takes at once
+constexpr std::size_t batch = std::size_t{256} << 10; // of one look, so that others have their turn
 constexpr std::uint32_t caller_is_cpu = 0x8000'0000;  // printk_caller_id() of kernel/printk/printk.c
 
 Json to_json(const introspect::LogRecord& record)
@@ -71,7 +71,10 @@ bool LogFollower::take(const introspect::Kernel& kernel)
 {
     if (rewinds_)
         rewind(kernel.ring());
-    for (took_ = 0; pending_.size() - sent_ < batch; ++took_) {
+    const auto enough = pending_.size() + batch;
+    for (took_ = 0; pending_.size() < enough; ++took_) {
+        if (pending_.size() - sent_ > most_backlog)
+            return false;
         const auto step = cursor_.next(kernel.ring(), false);
         broken_ = step.broken ? broken_ + 1 : 0;
         add(step);
@@ -92,7 +95,7 @@ void LogFollower::take_all(const introspect::Kernel& kernel)
         if (step.none())
             return;
         add(step);
-        if (pending_.size() - sent_ > most_pending) {
+        if (pending_.size() - sent_ > most_last_words) {
             const auto last = kernel.ring().last();
             const auto missed = last && *last >= cursor_.seq() ? *last + 1 - cursor_.seq() : 1;
             pending_ += dump({{"kind", "lost"}, {"records", missed}}) + '\n';
@@ -126,11 +129,13 @@ void LogFollower::send()
         if (sent >= 0)
             sent_ += static_cast<std::size_t>(sent);
         else if (errno == EAGAIN || errno == EWOULDBLOCK)
-            return;
+            break;
         else if (errno != EINTR)
             gone_ = true;
     }
-    pending_.clear();
+    if (has_pending() && sent_ < pending_.size() / 2)
+        return; // moving the rest to the front is worth it seldom
+    pending_.erase(0, sent_);
     sent_ = 0;
 }
 

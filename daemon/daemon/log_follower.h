@@ -18,11 +18,12 @@ struct LogRun {
 };
 
 // One reader of a partition's log, at the other end of a socket: JSON, an object a line, as schemas/
-// org.parker1.Partition.xml says. It has its own place in the log and so its own pace: what it does not take in time
-// is overwritten in the kernel's ring, and it is told how much. Never blocks, and holds `most_pending` at most.
+// org.parker1.Partition.xml says. It has its own place in the log and so its own pace: `most_backlog` is kept for it
+// when it is slow; what does not fit is overwritten in the kernel's ring, and it is told how much. Never blocks.
 class LogFollower {
 public:
-    static constexpr std::size_t most_pending = std::size_t{16} << 20;
+    static constexpr std::size_t most_backlog = std::size_t{8} << 20;
+    static constexpr std::size_t most_last_words = std::size_t{16} << 20; // of a kernel that ended
 
     // `id` is told from any other's; `follow`: beyond what there is now, and on to the next run.
     LogFollower(std::uint64_t id, Fd socket, bool follow) : id_{id}, socket_{std::move(socket)}, follow_{follow} {}

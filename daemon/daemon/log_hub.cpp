@@ -190,13 +190,7 @@ bool LogHub::look(Entry& entry, Poll& poll)
         return searching;
     bool more = false;
     for (const auto& follower : entry.followers) {
-        if (follower->has_pending())
-            continue; // it is slow: it has to take that first
-        // A socket that took all of it can have the rest now.
-        if (follower->take(*kernel)) {
-            follower->send();
-            more = more || !follower->has_pending();
-        }
+        more = follower->take(*kernel) || more;
         if (follower->took() >= busy_records)
             poll.wait_at_most(busy_interval);
     }

@@ -102,12 +102,13 @@ struct Stage {
     {
         constexpr std::size_t ring = Image::physical_of(0) - Image::range_start[0];
         constexpr std::size_t texts = Image::range_bytes[1] - 0x80000;
-        std::memcpy(&mappings.at(0)->bytes()[ring], &image.bytes(0)[ring], 0x50000);
+        // As a kernel does it: the text first, then the descriptor that says that it is whole.
         std::memcpy(&mappings.at(1)->bytes()[texts], &image.bytes(1)[texts], 0x80000);
+        std::memcpy(&mappings.at(0)->bytes()[ring], &image.bytes(0)[ring], 0x50000);
     }
     void show_all()
     {
-        for (unsigned i = 0; i < 2; ++i)
+        for (const auto i : {1U, 0U})
             std::memcpy(mappings.at(i)->bytes().data(), image.bytes(i).data(), image.bytes(i).size());
     }
     void log(const std::string& text)
