@@ -69,6 +69,8 @@ void LogFollower::rewind(const introspect::PrintkRing& ring)
 
 bool LogFollower::take(const introspect::Kernel& kernel)
 {
+    if (last_)
+        return false; // it had what there was when it came
     if (rewinds_)
         rewind(kernel.ring());
     const auto enough = pending_.size() + batch;

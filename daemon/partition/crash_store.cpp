@@ -165,7 +165,12 @@ std::filesystem::path CrashStore::save(const Ending& ending, const std::string& 
         std::filesystem::remove_all(fresh, ignored);
         throw;
     }
-    prune();
+    try {
+        prune();
+    } catch (const std::filesystem::filesystem_error& error) {
+        throw Error{Code::failed, directory_, "old reports cannot be looked through: " + error.code().message(),
+                    "the new one is there"};
+    }
     return folder;
 }
 
