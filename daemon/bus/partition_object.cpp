@@ -3,6 +3,7 @@
 
 #include <algorithm>
 #include <array>
+#include <memory>
 #include <utility>
 
 #include "bus/json.h"
@@ -112,6 +113,27 @@ void PartitionObject::Stop(JobResult&& result, std::uint64_t flags)
 void PartitionObject::Kill(JobResult&& result, std::uint64_t flags)
 {
     begin(context_, call(), std::move(result), Fleet::Verb::kill, status_.name, flags);
+}
+
+void PartitionObject::OpenLog(sdbus::Result<sdbus::UnixFd>&& result, std::uint64_t flags)
+{
+    constexpr std::uint64_t follow = 1;
+    const auto shared = std::make_shared<sdbus::Result<sdbus::UnixFd>>(std::move(result));
+    const auto answer = [&context = context_, shared, name = status_.name, flags](const std::optional<Error>& refusal) {
+        reply(*shared, context.on_bug, [&context, &refusal, &name, flags] {
+            if (refusal)
+                throw Error{*refusal};
+            if ((flags & ~follow) != 0)
+                throw Error{Code::invalid_argument, "flags", "only 1 is known, which follows the log"};
+            const auto state = context.fleet.status(name).state;
+            if (flags == 0 && (state == State::inactive || state == State::failed))
+                throw Error{Code::wrong_state, "partition " + name, "it does not run",
+                            "journalctl -u " + unit_name(name) + " has what it said"};
+            return sdbus::UnixFd{context.host.open_log(name, (flags & follow) != 0).release(), sdbus::adopt_fd};
+        });
+    };
+    context_.authority.check(call(), action::inspect, {{"verb", "read the log of"}, {"partition", status_.name}},
+                             answer);
 }
 
 std::string PartitionObject::Name()

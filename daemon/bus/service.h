@@ -10,6 +10,7 @@
 #include <string>
 #include <vector>
 
+#include "base/fd.h"
 #include "bus/names.h"
 #include "partition/fleet.h"
 
@@ -27,6 +28,8 @@ public:
         // Calls `call` when what has changed on disk so far is known: at once if nothing has. Who drops a manifest and
         // then asks for its partition gets that one.
         virtual void when_settled(std::function<void()> call) = 0;
+        // A socket from which a partition's log can be read: schemas/org.parker1.Partition.xml, OpenLog.
+        virtual Fd open_log(const std::string& partition, bool follow) = 0;
         // What the manifests would come to now.
         virtual void plan(std::function<void(const std::optional<Error>&, Preview)> done) = 0;
         // An exception that nobody foresaw, or a broken connection: end the daemon.

@@ -296,9 +296,10 @@ sd_event* Client::event()
     return impl_->event;
 }
 
-void Client::turn()
+void Client::turn(std::chrono::microseconds most)
 {
-    if (const int result = sd_event_run(impl_->event, UINT64_MAX); result < 0)
+    const auto usec = most == std::chrono::microseconds::max() ? UINT64_MAX : static_cast<std::uint64_t>(most.count());
+    if (const int result = sd_event_run(impl_->event, usec); result < 0)
         throw Error{Code::failed, "event loop", errno_text(-result)};
     if (impl_->failure)
         translated([this] { std::rethrow_exception(std::exchange(impl_->failure, nullptr)); });
@@ -356,6 +357,21 @@ std::string Client::plan(const std::vector<std::string>& names)
 void Client::reload()
 {
     translated([this] { impl_->manager.Reload(0); });
+}
+
+Fd Client::open_log(const std::string& name, bool follow)
+{
+    return translated([this, &name, follow] {
+        const auto path = impl_->manager.GetPartition(name);
+        const auto proxy = sdbus::createProxy(*impl_->connection, bus::bus_name, path);
+        sdbus::UnixFd socket;
+        proxy->callMethod("OpenLog")
+            .onInterface(partition_interface)
+            .withArguments(std::uint64_t{follow ? 1U : 0U})
+            .storeResultsTo(socket);
+        impl_->runs = true; // it has answered
+        return Fd{socket.release()};
+    });
 }
 
 std::string Client::begin(Verb verb, const std::string& name)

@@ -3,6 +3,7 @@
 
 #include <systemd/sd-event.h>
 
+#include <chrono>
 #include <cstdint>
 #include <functional>
 #include <memory>
@@ -12,6 +13,7 @@
 #include <vector>
 
 #include "base/error.h"
+#include "base/fd.h"
 #include "bus/names.h"
 #include "manifest/finding.h"
 #include "partition/status.h"
@@ -69,7 +71,8 @@ public:
     Client& operator=(const Client&) = delete;
 
     sd_event* event();
-    void turn();              // waits for something to happen; throws what went wrong on the bus
+    // Waits for something to happen, but no longer than that; throws what went wrong on the bus.
+    void turn(std::chrono::microseconds most = std::chrono::microseconds::max());
     bool daemon_runs() const; // as of the last turn(); any call below starts it
 
     DaemonInfo daemon();
@@ -78,6 +81,8 @@ public:
     Findings findings();
     std::string plan(const std::vector<std::string>& names); // JSON
     void reload();
+
+    Fd open_log(const std::string& name, bool follow); // Partition.OpenLog
 
     // A job of parkerd: its path; how it ended ("done" or a code), once it has.
     std::string begin(Verb verb, const std::string& name);

@@ -9,6 +9,7 @@
 #include <ctime>
 #include <utility>
 
+#include "cli/log_journal.h"
 #include "cli/output.h"
 
 namespace parker::cli {
@@ -19,6 +20,7 @@ constexpr std::chrono::seconds unwatched_interval{10};
 // more.
 constexpr std::chrono::seconds more_time{60};
 constexpr std::chrono::seconds job_interval{5};
+constexpr std::chrono::seconds last_words{5};
 
 void check(int result)
 {
@@ -37,7 +39,10 @@ std::chrono::microseconds watch_interval()
 } // namespace
 
 Supervisor::Supervisor(Client& client, std::string name)
-    : client_{client}, name_{std::move(name)}, interval_{watch_interval()}
+    : client_{client}, name_{std::move(name)}, interval_{watch_interval()}, log_{client, name_, true,
+                                                                                 [this](const LogEvent& event) {
+                                                                                     forward(event);
+                                                                                 }}
 {
     check(sd_event_add_signal(client.event(), &terminate_, SIGTERM, &on_signal, this));
     check(sd_event_add_signal(client.event(), &interrupt_, SIGINT, &on_signal, this));
@@ -78,8 +83,10 @@ int Supervisor::run()
     look_ = true;
     for (;;) {
         while (std::exchange(look_, false))
-            if (const auto code = step())
+            if (const auto code = step()) {
+                await_last_words();
                 return *code;
+            }
         client_.turn();
     }
 }
@@ -94,6 +101,7 @@ std::optional<int> Supervisor::step()
         return std::nullopt;
     }
     try {
+        follow_log();
         if (const auto code = await_job(); code || job_)
             return code;
         return look(client_.partition(name_));
@@ -207,6 +215,51 @@ std::optional<int> Supervisor::ended(const PartitionInfo& info)
         return exit_reboot;
     complain(fmt::format("partition {}: {}", name_, info.result));
     return 1;
+}
+
+// From before the start, so that nothing is missed, and again after parkerd was away.
+void Supervisor::follow_log()
+{
+    if (log_.is_open())
+        return;
+    try {
+        log_.open();
+    } catch (const Error& error) {
+        // Without its log a partition runs as well.
+        if (error.code() != Code::busy && error.code() != Code::not_permitted && error.code() != Code::failed)
+            throw;
+        if (!std::exchange(log_failed_, true))
+            complain(fmt::format("the log cannot be followed: {}", error.what()));
+    }
+}
+
+void Supervisor::forward(const LogEvent& event)
+{
+    switch (event.kind) {
+    case LogEvent::Kind::run:
+        log_goes_on_ = true;
+        return;
+    case LogEvent::Kind::record:
+        to_journal(name_, event);
+        return;
+    case LogEvent::Kind::lost:
+        complain(fmt::format("{} line{} of the log lost", event.records, event.records == 1 ? "" : "s"));
+        return;
+    case LogEvent::Kind::unreadable:
+        complain(event.text);
+        return;
+    case LogEvent::Kind::end:
+        log_goes_on_ = false;
+        return;
+    }
+}
+
+// parkerd reads the last of the log before it says that the kernel has ended; it is on its way.
+void Supervisor::await_last_words()
+{
+    const auto deadline = std::chrono::steady_clock::now() + last_words;
+    while (log_goes_on_ && log_.is_open() && std::chrono::steady_clock::now() < deadline)
+        client_.turn(std::chrono::milliseconds{100});
 }
 
 void Supervisor::tick()

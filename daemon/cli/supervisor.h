@@ -10,12 +10,14 @@
 
 #include "base/error.h"
 #include "cli/client.h"
+#include "cli/log_tail.h"
 
 namespace parker::cli {
 
 // parker@NAME.service's process: stands for the application kernel before systemd. Ready with the first heartbeat,
 // alive as long as it beats, ends when it ends. It holds nothing: killed, it leaves the partition alone, and started
-// again it attaches. parkerd may come and go meanwhile.
+// again it attaches. parkerd may come and go meanwhile. What the kernel says it hands on to the
+// journal.
 class Supervisor {
 public:
     static constexpr int exit_reboot = 133; // as systemd-nspawn's; RestartForceExitStatus= of the unit
@@ -40,6 +42,9 @@ private:
     std::optional<int> ended(const PartitionInfo& info);
     void tick();
     void arm_tick();
+    void follow_log();
+    void forward(const LogEvent& event);
+    void await_last_words();
 
     Client& client_;
     std::string name_;
@@ -55,6 +60,10 @@ private:
     std::optional<std::string> job_; // begun here, and not ended yet
     std::optional<Client::Verb> job_verb_;
     std::uint64_t heartbeat_ = 0;
+
+    LogTail log_;
+    bool log_failed_ = false;  // it could not be opened, and that was said
+    bool log_goes_on_ = false; // a run has begun there and not ended
 };
 
 } // namespace parker::cli

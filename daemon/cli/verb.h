@@ -46,6 +46,7 @@ Run declare_explain(CLI::App& command, const Common& common);
 Run declare_host(CLI::App& command, const Common& common);
 Run declare_kill(CLI::App& command, const Common& common);
 Run declare_list(CLI::App& command, const Common& common);
+Run declare_log(CLI::App& command, const Common& common);
 Run declare_metrics(CLI::App& command, const Common& common);
 Run declare_plan(CLI::App& command, const Common& common);
 Run declare_restart(CLI::App& command, const Common& common);

@@ -20,6 +20,7 @@ std::span<const Verb> verbs()
         {"stop", "Stop partitions by their power button", declare_stop},
         {"restart", "Stop and start partitions", declare_restart},
         {"kill", "Stop partitions at once, whatever they do", declare_kill},
+        {"log", "What a partition's kernel says", declare_log},
         {"events", "Follow what happens", declare_events},
         {"metrics", "States and counters for Prometheus", declare_metrics},
         {"explain", "What an error code means", declare_explain},

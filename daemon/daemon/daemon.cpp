@@ -14,6 +14,7 @@
 #include "daemon/faults.h"
 #include "daemon/simulated_machine.h"
 #include "firmware/firmware.h"
+#include "introspect/panic.h"
 #include "machine/read.h"
 #include "manifest/load.h"
 
@@ -34,15 +35,18 @@ std::uint64_t monotonic_usec()
 } // namespace
 
 Daemon::Daemon(Loop& loop, Log& log, DaemonOptions options)
-    : loop_{loop}, log_{log}, options_{std::move(options)}, control_{make_control()}, workers_{loop},
-      fleet_{{.control = *control_,
-              .executor = workers_,
-              .machine = [this] { return machine(); },
-              .now = &Fleet::Clock::now,
-              .options = options_.plan,
-              .build = &firmware::build,
-              .state_directory = below(options_.runtime_directory, "partitions")},
-             *this},
+    : loop_{loop}, log_{log}, options_{std::move(options)}, control_{make_control()}, crashes_{below(
+                                                                                          options_.state_directory,
+                                                                                          "crash")},
+      logs_{*control_}, workers_{loop}, fleet_{{.control = *control_,
+                                                .executor = workers_,
+                                                .machine = [this] { return machine(); },
+                                                .now = &Fleet::Clock::now,
+                                                .options = options_.plan,
+                                                .build = &firmware::build,
+                                                .last_look = [this](const Ending& ending) { return last_look(ending); },
+                                                .state_directory = below(options_.runtime_directory, "partitions")},
+                                               *this},
       seen_{below(options_.runtime_directory, "seen")}
 {
 }
@@ -172,6 +176,14 @@ void Daemon::plan(std::function<void(const std::optional<Error>&, Preview)> done
     fleet_.plan(std::move(done));
 }
 
+Fd Daemon::open_log(const std::string& partition, bool follow)
+{
+    auto socket = logs_.open(partition, follow);
+    log_.write(LOG_DEBUG, fmt::format("{}: somebody {} the log", partition, follow ? "follows" : "reads"),
+               {.partition = partition});
+    return socket;
+}
+
 void Daemon::broken(const std::string& what)
 {
     loop_.fail(std::make_exception_ptr(Error{Code::failed, "bus", what}));
@@ -184,6 +196,7 @@ void Daemon::partition_appeared(const std::string& name)
         autostart(name);
     }
     note_state(name);
+    note_run(name);
 }
 
 void Daemon::partition_changed(const std::string& name)
@@ -191,6 +204,7 @@ void Daemon::partition_changed(const std::string& name)
     if (service_)
         service_->partition_changed(name);
     note_state(name);
+    note_run(name);
 }
 
 void Daemon::partition_gone(const std::string& name)
@@ -198,6 +212,7 @@ void Daemon::partition_gone(const std::string& name)
     log_.write(LOG_INFO, fmt::format("{}: gone", name), {.partition = name});
     const auto noted = states_.extract(name);
     seen_.remove(name);
+    logs_.gone(name);
     status_changed_ = true;
     if (!service_)
         return;
@@ -246,6 +261,53 @@ void Daemon::note_state(const std::string& name)
     if (!status.message.empty())
         text += ": " + status.message;
     log_.write(status.state == State::failed ? LOG_WARNING : LOG_INFO, text, {.partition = name});
+}
+
+void Daemon::note_run(const std::string& name)
+{
+    const auto status = fleet_.status(name);
+    if (status.sub_state != SubState::booting && status.sub_state != SubState::running &&
+        status.sub_state != SubState::stopping)
+        return;
+    HeldPartition held;
+    held.name = name;
+    held.memory = status.memory;
+    logs_.runs(looked_into(held), {status.run_id, status.kernel_release, status.run_started_usec});
+}
+
+// In the memory of a simulated partition runs no kernel that could have written anything.
+HeldPartition Daemon::looked_into(HeldPartition held) const
+{
+    if (options_.simulate)
+        held.memory.clear();
+    return held;
+}
+
+// In the workers.
+std::string Daemon::last_look(const Ending& ending)
+{
+    return logs_.end(looked_into(ending.held), {ending.run.id, ending.run.kernel_release, ending.run.started_usec},
+                     std::string{to_string(ending.result)},
+                     [this, &ending](const introspect::Kernel* kernel) { return examine(ending, kernel); });
+}
+
+std::string Daemon::examine(const Ending& ending, const introspect::Kernel* kernel)
+{
+    const auto cause = kernel != nullptr ? introspect::cause_of_death(kernel->ring()) : std::string{};
+    if (options_.state_directory.empty() || !CrashStore::is_crash(ending.result, cause))
+        return cause;
+    const auto& name = ending.held.name;
+    int priority = LOG_NOTICE;
+    std::string text;
+    try {
+        text = "crash report: " + crashes_.save(ending, cause, realtime_usec(), kernel).string();
+    } catch (const Error& error) { // a full disk must not keep the partition from coming back
+        priority = LOG_ERR;
+        text = fmt::format("no crash report could be written: {}", error.what());
+    }
+    workers_.post(
+        [this, name, priority, text] { log_.write(priority, fmt::format("{}: {}", name, text), {.partition = name}); });
+    return cause;
 }
 
 void Daemon::autostart(const std::string& name)

@@ -15,9 +15,11 @@
 #include "daemon/autostart.h"
 #include "daemon/directory_watch.h"
 #include "daemon/log.h"
+#include "daemon/log_hub.h"
 #include "daemon/loop.h"
 #include "daemon/module_monitor.h"
 #include "daemon/workers.h"
+#include "partition/crash_store.h"
 #include "partition/fleet.h"
 
 namespace parker {
@@ -26,6 +28,7 @@ struct DaemonOptions {
     std::vector<std::filesystem::path> manifest_directories;
     std::filesystem::path sysroot = "/";
     std::filesystem::path runtime_directory; // empty: nothing is kept
+    std::filesystem::path state_directory;   // for crash reports; empty: none are made
     bool simulate = false;
     unsigned simulated_nodes = 2;
     std::vector<std::string> faults; // of the simulated machine
@@ -55,6 +58,7 @@ private:
     // bus::Service::Host
     void reload(Done done) override;
     void when_settled(std::function<void()> call) override;
+    Fd open_log(const std::string& partition, bool follow) override;
     void plan(std::function<void(const std::optional<Error>&, Preview)> done) override;
     void broken(const std::string& what) override;
     std::string log_level() const override { return log_.level_name(); }
@@ -67,6 +71,10 @@ private:
     void reload_for_systemd();
     void define(const Manifests& manifests);
     void note_state(const std::string& name);
+    void note_run(const std::string& name);
+    HeldPartition looked_into(HeldPartition held) const;
+    std::string last_look(const Ending& ending);
+    std::string examine(const Ending& ending, const introspect::Kernel* kernel);
     void autostart(const std::string& name);
     void after_events();
     void on_time();
@@ -78,6 +86,8 @@ private:
     std::mutex reading_;                    // of the machine, and the file that keeps what it saw
     SimulatedControl* simulated_ = nullptr; // the same as control_, if it is one
     std::unique_ptr<Control> control_;
+    CrashStore crashes_;
+    LogHub logs_;
     Workers workers_;
     Fleet fleet_;
     Seen seen_;

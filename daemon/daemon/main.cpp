@@ -103,6 +103,11 @@ int main(int argc, char** argv)
     else if (!options.simulate)
         options.runtime_directory = "/run/parker";
 
+    if (const char* directory = std::getenv("STATE_DIRECTORY"))
+        options.state_directory = directory;
+    else if (!options.simulate)
+        options.state_directory = "/var/lib/parker";
+
     block_signals();
     return run(log, options);
 }

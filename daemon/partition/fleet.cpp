@@ -76,6 +76,8 @@ Status Fleet::Impl::status(Partition& p)
     status.need_reload = p.broken;
     status.kernel_release = p.run.kernel_release;
     status.cmdline = p.run.cmdline;
+    status.run_id = p.run.id;
+    status.run_started_usec = p.run.started_usec;
     if (p.manifest) {
         status.description = p.manifest->description;
         status.manifest_path = p.manifest->name.at.file;

@@ -14,6 +14,7 @@
 #include "firmware/firmware.h"
 #include "machine/machine.h"
 #include "manifest/load.h"
+#include "partition/run_record.h"
 #include "partition/status.h"
 #include "plan/preview.h"
 
@@ -44,6 +45,15 @@ public:
     // It may look at the Fleet, but must not change it: no begin(), define() or event from in here.
 };
 
+// A kernel that ran and stands still now, its memory as it left it.
+struct Ending {
+    HeldPartition held; // as before its end
+    Result result = Result::unknown;
+    std::string message; // why it failed
+    RunRecord run;
+    std::shared_ptr<const Manifest> manifest; // that it ran with, as far as that is known; may be null
+};
+
 // All partitions of the machine: what their manifests say, what the module holds, and the jobs that bring one to the
 // other. Lives in the loop's thread and never blocks it: slow steps go through the Executor. Keeps no state of its own
 // that the module could tell: a new Fleet adopts what is held.
@@ -59,6 +69,9 @@ public:
         std::function<Clock::time_point()> now;
         PlanOptions options;
         std::function<firmware::Firmware(const firmware::Request&)> build; // firmware::build, called by the executor
+        // The last chance to look into an ended kernel's memory, called by the executor. Gives a line of why it died,
+        // or an empty one; never throws. May be null.
+        std::function<std::string(const Ending&)> last_look;
         std::filesystem::path state_directory; // for what the module cannot remember of a run; empty: nothing is kept
     };
 

@@ -15,18 +15,26 @@ std::optional<Error> tried(Step step)
     }
 }
 
+void end(Control& control, const HeldPartition& held, const LastLook& look)
+{
+    if (held.state == HeldPartition::State::idle)
+        return;
+    control.kill(held.name);
+    if (look)
+        look(held);
+}
+
 } // namespace
 
-std::optional<Error> give_back(Control& control, const std::string& name) noexcept
+std::optional<Error> give_back(Control& control, const std::string& name, const LastLook& look) noexcept
 {
     std::optional<HeldPartition> held;
     if (auto error = tried([&held, &control, &name] { held = control.find(name); }))
         return error;
     if (!held)
         return std::nullopt;
-    if (held->state != HeldPartition::State::idle)
-        if (auto error = tried([&control, &name] { control.kill(name); }))
-            return error; // nothing may be taken from under a running kernel
+    if (auto error = tried([&control, &held, &look] { end(control, *held, look); }))
+        return error; // nothing may be taken from under a running kernel
 
     std::optional<Error> first;
     const auto keep_first = [&first](std::optional<Error> error) {
@@ -49,12 +57,11 @@ std::optional<Error> give_back(Control& control, const std::string& name) noexce
     return first;
 }
 
-std::optional<Error> end_and_keep(Control& control, const std::string& name) noexcept
+std::optional<Error> end_and_keep(Control& control, const std::string& name, const LastLook& look) noexcept
 {
-    return tried([&control, &name] {
-        const auto held = control.find(name);
-        if (held && held->state != HeldPartition::State::idle)
-            control.kill(name);
+    return tried([&control, &name, &look] {
+        if (const auto held = control.find(name))
+            end(control, *held, look);
     });
 }
 

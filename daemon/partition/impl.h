@@ -4,6 +4,7 @@
 #include <map>
 
 #include "partition/fleet.h"
+#include "partition/give_back.h"
 #include "partition/launch.h"
 #include "partition/reserve.h"
 #include "partition/tally.h"
@@ -125,6 +126,7 @@ struct Fleet::Impl {
     void press_power_button(Partition& p);
     void give_back(Partition& p, bool keep);
     void submit_return(Partition& p, bool keep);
+    LastLook last_look(const Partition& p, const std::shared_ptr<std::string>& cause) const;
     void settle(Partition& p, bool keep, std::optional<Error> left);
     void retry(Partition& p);
 

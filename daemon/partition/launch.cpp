@@ -171,6 +171,12 @@ void write(Control& control, const HeldPartition& held, const firmware::Segment&
     std::memcpy(mapping->bytes().data() + (segment.address - start), segment.bytes.data(), segment.bytes.size());
 }
 
+std::string fresh_id()
+{
+    constexpr std::size_t uuid_characters = 36; // random(4)
+    return read_small_file("/proc/sys/kernel/random/uuid", 64).value_or("").substr(0, uuid_characters);
+}
+
 } // namespace
 
 std::uint32_t phantom_apic_id(const std::vector<std::uint32_t>& used)
@@ -228,7 +234,7 @@ void launch(Control& control, const Launch& launch, Launched& launched)
         zero(control, *held);
     for (const auto& segment : firmware.segments)
         write(control, *held, segment);
-    launched.run = {launch.definition, firmware.kernel_release, firmware.cmdline};
+    launched.run = {launch.definition, firmware.kernel_release, firmware.cmdline, fresh_id(), realtime_usec()};
     save(launch.state_directory, name, launched.run);
     control.start(name, {firmware.entry, firmware.boot_params, firmware.page_table, *held->cpus.first()});
 }

@@ -1,6 +1,7 @@
 // SPDX-License-Identifier: LGPL-2.1-or-later
 #include "partition/run_record.h"
 
+#include <chrono>
 #include <nlohmann/json.hpp>
 
 #include "base/bytes.h"
@@ -19,12 +20,21 @@ std::filesystem::path file(const std::filesystem::path& directory, const std::st
 
 } // namespace
 
+std::uint64_t realtime_usec()
+{
+    const auto since = std::chrono::system_clock::now().time_since_epoch();
+    return static_cast<std::uint64_t>(std::chrono::duration_cast<std::chrono::microseconds>(since).count());
+}
+
 void save(const std::filesystem::path& directory, const std::string& name, const RunRecord& record)
 {
     if (directory.empty())
         return;
-    const nlohmann::json json{
-        {"definition", record.definition}, {"kernelRelease", record.kernel_release}, {"commandLine", record.cmdline}};
+    const nlohmann::json json{{"definition", record.definition},
+                              {"kernelRelease", record.kernel_release},
+                              {"commandLine", record.cmdline},
+                              {"id", record.id},
+                              {"startedUsec", record.started_usec}};
     // The release comes from an image: whatever bytes it has must not end in an exception of the library.
     write_state(file(directory, name), json.dump(2, ' ', false, nlohmann::json::error_handler_t::replace) + '\n');
 }
@@ -42,7 +52,11 @@ RunRecord load_run(const std::filesystem::path& directory, const std::string& na
             const auto found = json.find(key);
             return found != json.end() && found->is_string() ? found->get<std::string>() : std::string{};
         };
-        return {field("definition"), field("kernelRelease"), field("commandLine")};
+        RunRecord record{field("definition"), field("kernelRelease"), field("commandLine"), field("id"), 0};
+        if (json.is_object())
+            if (const auto started = json.find("startedUsec"); started != json.end() && started->is_number_unsigned())
+                record.started_usec = started->get<std::uint64_t>();
+        return record;
     } catch (const Error&) {
         return {};
     }

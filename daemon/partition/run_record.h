@@ -1,6 +1,7 @@
 // SPDX-License-Identifier: LGPL-2.1-or-later
 #pragma once
 
+#include <cstdint>
 #include <filesystem>
 #include <string>
 
@@ -12,8 +13,12 @@ struct RunRecord {
     std::string definition; // digest of the manifest's source; empty: not known
     std::string kernel_release;
     std::string cmdline;
+    std::string id;                 // another one for each start, by which its log is told from the next one's
+    std::uint64_t started_usec = 0; // CLOCK_REALTIME; 0: not known
     bool operator==(const RunRecord&) const = default;
 };
+
+std::uint64_t realtime_usec(); // CLOCK_REALTIME now
 
 // DIRECTORY/runs/NAME.json. An empty directory: nothing is kept. Saving throws Error; loading gives an empty record for
 // anything but a good file.

@@ -77,7 +77,9 @@ struct Status {
     HeldPartition::Dma dma = HeldPartition::Dma::none;
     std::string kernel_image;
     std::string kernel_release;
-    std::string cmdline; // as given to the running kernel, else the manifest's
+    std::string cmdline;                // as given to the running kernel, else the manifest's
+    std::string run_id;                 // of the kernel that runs now; empty: none does, or it is not known
+    std::uint64_t run_started_usec = 0; // CLOCK_REALTIME; 0: not known
     std::uint64_t heartbeat = 0;
     std::uint64_t heartbeat_usec = 0;    // CLOCK_REALTIME when it was last seen to move; 0: never
     std::uint64_t state_change_usec = 0; // CLOCK_REALTIME

@@ -49,6 +49,16 @@ bool ended_well(Result result)
     return rest(result, false) == Event::rest_dead;
 }
 
+// With the kernel's own words, where it has left some.
+void explain_end(FleetPartition& p, const std::string& cause)
+{
+    if (cause.empty() || ended_well(p.result))
+        return;
+    p.message += (p.message.empty() ? "" : ": ") + cause;
+    if (p.job_error)
+        p.job_error = Error{p.job_error->code(), p.job_error->object(), p.message, p.job_error->suggestion()};
+}
+
 } // namespace
 
 void Fleet::Impl::stop(Partition& p)
@@ -80,15 +90,31 @@ void Fleet::Impl::give_back(Partition& p, bool keep)
 void Fleet::Impl::submit_return(Partition& p, bool keep)
 {
     const auto left = std::make_shared<std::optional<Error>>();
+    const auto cause = std::make_shared<std::string>();
     submit(
         p,
-        [left, keep, &control = environment.control, name = p.name] {
-            *left = keep ? end_and_keep(control, name) : parker::give_back(control, name);
+        [left, keep, &control = environment.control, name = p.name, look = last_look(p, cause)] {
+            *left = keep ? end_and_keep(control, name, look) : parker::give_back(control, name, look);
         },
-        [this, left, keep](Partition& q, const std::optional<Error>&) {
+        [this, left, keep, cause](Partition& q, const std::optional<Error>&) {
             q.held = environment.control.find(q.name);
+            explain_end(q, *cause);
             settle(q, keep, *left);
         });
+}
+
+LastLook Fleet::Impl::last_look(const Partition& p, const std::shared_ptr<std::string>& cause) const
+{
+    if (!environment.last_look)
+        return {};
+    Ending ending{{}, p.result, p.message, p.run, p.reserved_for};
+    if (!ending.manifest && p.run.definition == p.definition) // it was adopted
+        ending.manifest = p.manifest;
+    return [look = environment.last_look, ending, cause](const HeldPartition& held) {
+        auto complete = ending;
+        complete.held = held;
+        *cause = look(complete);
+    };
 }
 
 // Nothing is under way any more: where the partition rests, and how its job ends.
@@ -121,10 +147,15 @@ void Fleet::Impl::retry(Partition& p)
 {
     p.retrying = true;
     const auto left = std::make_shared<std::optional<Error>>();
+    const auto cause = std::make_shared<std::string>();
     submit(
-        p, [left, &control = environment.control, name = p.name] { *left = parker::give_back(control, name); },
-        [this, left](Partition& q, const std::optional<Error>&) {
+        p,
+        [left, &control = environment.control, name = p.name, look = last_look(p, cause)] {
+            *left = parker::give_back(control, name, look);
+        },
+        [this, left, cause](Partition& q, const std::optional<Error>&) {
             q.retrying = false;
+            explain_end(q, *cause);
             if (q.phase.sub_state != SubState::partially_returned)
                 return; // a job came between
             const auto before = std::exchange(q.held, environment.control.find(q.name));

@@ -138,7 +138,8 @@ class House:
             log = open(self.folder / "parkerd.log", "ab")
             self.daemon = self.spawn(self.parkerd_path, "--simulate", *self.place, f"--config={self.manifests}",
                                       "--log-level=debug", *options, stderr=log,
-                                      env={**self.environment, "NOTIFY_SOCKET": str(path)})
+                                      env={**self.environment, "NOTIFY_SOCKET": str(path),
+                                           "STATE_DIRECTORY": str(self.folder / "state")})
             log.close()
             while b"READY=1" not in notify.recv(4096).split(b"\n"):
                 pass
@@ -190,6 +191,16 @@ class House:
     def parkerctl(self, *words: str, **options) -> subprocess.CompletedProcess:
         return subprocess.run([self.parkerctl_path, *self.place, *words], capture_output=True, text=True,
                               stdin=subprocess.DEVNULL, env=self.environment, timeout=2 * PATIENCE, **options)
+
+    def following(self, name: str, *words: str) -> subprocess.Popen:
+        """`parkerctl log -f`, once parkerd has answered it."""
+        before = self.log().count("follows the log")
+        process = self._spawn(self.parkerctl_path, "--session", "log", "-f", name, *words, stdout=subprocess.PIPE,
+                              stderr=subprocess.PIPE, text=True, env=self.environment)
+        self._stack.callback(process.stdout.close)
+        self._stack.callback(process.stderr.close)
+        eventually(lambda: self.log().count("follows the log") > before, "it follows")
+        return process
 
     def supervisor(self, name: str, notify: pathlib.Path) -> subprocess.Popen:
         return self.spawn(self.parkerctl_path, "--session", "run", name, stderr=subprocess.PIPE, text=True,

@@ -50,6 +50,75 @@ class Introspection(BusTest):
         self.compare("/org/freedesktop/LogControl1", "org.freedesktop.LogControl1")
 
 
+class Log(BusTest):
+    """A simulated kernel writes no log; what can be seen is that it runs and ends."""
+
+    def test_follow(self):
+        reader = self.house.following("db")
+        self.start("db")
+        self.house.wait_for_state("db", "active")
+        self.house.manager("KillPartition", "st", "db", "0")
+        lines = [reader.stdout.readline().strip() for _ in range(3)]
+        self.assertRegex(lines[0], r"^-- kernel 6\S+, started \d{4}-")
+        self.assertEqual(lines[1], "-- no log of a kernel (Linux 5.10 or later) is in its memory")
+        self.assertEqual(lines[2], "-- ended: killed")
+        self.start("db")
+        self.assertRegex(reader.stdout.readline(), "^-- kernel")  # it goes on
+
+    def test_json(self):
+        reader = self.house.following("db", "--json=short")
+        self.start("db")
+        self.house.wait_for_state("db", "active")
+        run = json.loads(reader.stdout.readline())
+        self.assertEqual(run["kind"], "run")
+        again = json.loads(self.house.following("db", "--json=short").stdout.readline())
+        self.assertEqual(again, run)
+
+    def test_parkerd_restarted(self):
+        reader = self.house.following("db")
+        self.start("db")
+        self.house.wait_for_state("db", "active")
+        self.assertRegex(reader.stdout.readline(), "^-- kernel")
+        self.house.daemon.kill()
+        self.house.daemon.wait(PATIENCE)
+        self.house.start_parkerd()
+        self.start("db")  # what ran in a simulated machine went with it
+        self.assertRegex(reader.stdout.readline(), "^-- kernel")
+
+    def test_vanished(self):
+        self.house.manifest("short-lived")
+        eventually(lambda: "short-lived" in self.house.parkerctl("list").stdout, "it is there")
+        reader = self.house.following("short-lived")
+        (self.house.manifests / "short-lived.yaml").unlink()
+        self.assertEqual(reader.wait(PATIENCE), 3)
+        self.assertIn("short-lived", reader.stderr.read())
+
+    def test_not_running(self):
+        done = self.house.parkerctl("log", "db")
+        self.assertEqual((done.returncode, done.stdout), (1, ""))
+        self.assertIn("does not run", done.stderr)
+        self.assertIn("journalctl -u parker@db.service", done.stderr)
+
+    def test_no_log(self):
+        self.start("db")
+        self.house.wait_for_state("db", "active")
+        done = self.house.parkerctl("log", "db")
+        self.assertEqual((done.returncode, done.stdout), (1, ""))
+        self.assertIn("no log of a kernel", done.stderr)
+
+    def test_bad_requests(self):
+        path = "/org/parker1/partition/db"
+        self.assertIn("InvalidArgument", self.house.error_name("OpenLog", "uint64:2", path=path, interface="org.parker1.Partition"))
+        self.assertEqual(self.house.parkerctl("log", "nobody").returncode, 3)
+        self.assertEqual(self.house.parkerctl("log", "--since", "yesterday", "db").returncode, 2)
+        self.assertEqual(self.house.parkerctl("log").returncode, 2)
+
+    @unittest.skipIf(os.geteuid() != 0, "only root can be somebody else")
+    def test_not_permitted(self):
+        with self.assertRaisesRegex(CallError, "may not read the log of partition db"):
+            self.house.call("/org/parker1/partition/db", "org.parker1.Partition", "OpenLog", "t", "1", prefix=NOBODY)
+
+
 class Life(BusTest):
     def test_list(self):
         self.assertEqual(self.house.manager("ListPartitions")[0],
@@ -328,6 +397,12 @@ class Faults(BusTest):
         self.start("web-1")
         self.house.wait_for_state("web-1", "active")
         self.assertEqual(self.house.wait_for_state("web-1", "failed")["Result"], "panic")
+        [folder] = (self.house.folder / "state/crash").iterdir()
+        self.assertRegex(folder.name, r"^web-1-\d{8}T\d{6}Z$")
+        report = json.loads((folder / "report.json").read_text())
+        self.assertEqual((report["partition"], report["result"], report["log_records"]), ("web-1", "panic", -1))
+        self.assertEqual(sorted(file.name for file in folder.iterdir()), ["manifest.yaml", "report.json"])  # no log
+        eventually(lambda: f"crash report: {folder}" in self.house.log(), "the daemon says where")
 
     def test_memory_floor(self):
         path = self.house.manifest("large", memory="30GiB")

@@ -5,6 +5,7 @@
 #include <unistd.h>
 
 #include <algorithm>
+#include <catch2/catch.hpp>
 #include <fstream>
 
 namespace parker {
@@ -44,7 +45,19 @@ void Rig::new_daemon()
         return result;
     };
     fleet = std::make_unique<Fleet>(
-        Fleet::Environment{*control, *this, [this] { return computer; }, [this] { return now; }, {}, build, directory},
+        Fleet::Environment{*control,
+                           *this,
+                           [this] { return computer; },
+                           [this] { return now; },
+                           {},
+                           build,
+                           [this](const Ending& ending) {
+                               endings.push_back(ending);
+                               REQUIRE(control->find(ending.held.name)->state == HeldPartition::State::idle);
+                               REQUIRE(control->find(ending.held.name)->memory == ending.held.memory);
+                               return cause;
+                           },
+                           directory},
         *this);
     fleet->adopt();
 }

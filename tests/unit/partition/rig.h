@@ -70,6 +70,8 @@ struct Rig : Executor, FleetObserver {
     std::vector<std::string> phases; // each that was told of, in their order: "db active/running"
     std::optional<Error> build_error;
     std::vector<std::string> built; // names that firmware was built for
+    std::vector<Ending> endings;    // of kernels, as they were looked at last
+    std::string cause;              // what was found then
     bool at_once = false;           // do work when it is submitted
     std::function<void()> between;  // happens once, between the next work and its completion
 

@@ -1,0 +1,64 @@
+// SPDX-License-Identifier: LGPL-2.1-or-later
+#include "introspect/kernel.h"
+
+#include <algorithm>
+#include <span>
+
+#include "base/bytes.h"
+
+namespace parker::introspect {
+namespace {
+
+// arch/x86/include/asm/page_64_types.h: where the kernel's own image is mapped, and how far (KERNEL_IMAGE_SIZE) with
+// KASLR. NUMBER(phys_base) is what its distance is from there to physical memory.
+constexpr std::uint64_t image_start = 0xffff'ffff'8000'0000;
+constexpr std::uint64_t image_bytes = GiB;
+constexpr std::uint32_t release_at =
+    2 * 65; // struct new_utsname: the third of arrays of 65 (include/uapi/linux/utsname.h)
+constexpr std::size_t release_bytes = 65;
+
+// The kernel's own idea of its release, or nothing where the note has no way there.
+std::optional<std::string> own_release(const AddressSpace& space, const Vmcoreinfo& info)
+{
+    const auto names = info.symbol("init_uts_ns");
+    const auto name = info.offset("uts_namespace.name");
+    if (!names || !name)
+        return std::nullopt;
+    std::string release(release_bytes, '\0');
+    if (!space.read(*names + *name + release_at, std::as_writable_bytes(std::span{release})))
+        return std::string{};
+    release.resize(std::min(release.find('\0'), release.size()));
+    return release;
+}
+
+} // namespace
+
+std::optional<Kernel> Kernel::open(const PhysicalMemory& memory, std::string_view note)
+{
+    auto info = Vmcoreinfo::parse(note);
+    if (!info)
+        return std::nullopt;
+    Kernel kernel{std::move(*info)};
+    return kernel.enter(memory) ? std::optional{std::move(kernel)} : std::nullopt;
+}
+
+bool Kernel::enter(const PhysicalMemory& memory)
+{
+    const auto table = info_.symbol("swapper_pg_dir");
+    const auto base = info_.number("phys_base");
+    if (!table || !base || *table < image_start || *table - image_start >= image_bytes || *table % page_bytes != 0)
+        return false;
+    AddressSpace::Root root;
+    root.table = *table - image_start + static_cast<std::uint64_t>(*base);
+    root.five_levels = info_.number("pgtable_l5_enabled").value_or(0) == 1;
+    root.encryption_mask = static_cast<std::uint64_t>(info_.number("sme_mask").value_or(0));
+    space_ = std::make_unique<AddressSpace>(memory, root);
+    if (root.table % page_bytes != 0 || space_->translate(*table) != root.table)
+        return false;
+    if (const auto release = own_release(*space_, info_); release && *release != info_.release())
+        return false;
+    ring_ = PrintkRing::open(*space_, info_);
+    return ring_.has_value();
+}
+
+} // namespace parker::introspect

@@ -1,0 +1,42 @@
+// SPDX-License-Identifier: LGPL-2.1-or-later
+#pragma once
+
+#include <cstddef>
+#include <cstdint>
+#include <optional>
+#include <string>
+
+#include "introspect/memory.h"
+
+namespace parker::introspect {
+
+// Looks through a partition's memory for VMCOREINFO notes (kernel/vmcore_info.c, before 6.9 kernel/crash_core.c: an ELF
+// note that begins a page). It does so in steps, as there may be terabytes to go through, and what it finds may be a
+// forged or a stale one: whoever asked checks it and, if it is no good, goes on from there.
+class NoteSearch {
+public:
+    explicit NoteSearch(const PhysicalMemory& memory) : memory_{&memory} {}
+
+    // What makes a page such a note, and no longer does when it is overwritten.
+    static constexpr std::size_t head_bytes = 24;
+
+    // The text of the next note within the next `pages` pages; nullopt: none there. Begins again after the last page.
+    // A page may hold one only: `pages` is also the most that it looks at.
+    std::optional<std::string> next(std::size_t pages);
+
+    std::size_t looked() const { return looked_; }   // pages, in the last next()
+    std::uint64_t address() const { return found_; } // where the last note lies
+    bool done() const { return done_; }              // the last next() came to the end
+
+private:
+    std::optional<std::string> note_at(std::uint64_t address) const;
+
+    const PhysicalMemory* memory_;
+    std::size_t piece_ = 0;
+    std::size_t page_ = 0; // in the piece
+    std::uint64_t found_ = 0;
+    std::size_t looked_ = 0;
+    bool done_ = false;
+};
+
+} // namespace parker::introspect

@@ -1,0 +1,50 @@
+// SPDX-License-Identifier: LGPL-2.1-or-later
+#pragma once
+
+#include <cstddef>
+#include <cstdint>
+#include <memory>
+#include <optional>
+#include <vector>
+
+#include "control/control.h"
+#include "introspect/kernel.h"
+#include "introspect/note.h"
+
+namespace parker {
+
+// The inside of a partition: its memory, mapped, and the kernel that was found in it. One thread at a time.
+//
+// It must be gone before the memory is given back: what is mapped then is no longer there.
+class Inside {
+public:
+    Inside(Control& control, const HeldPartition& held); // throws Error: it cannot be mapped
+    Inside(const Inside&) = delete;                      // its parts point to each other
+    Inside& operator=(const Inside&) = delete;
+
+    // Looks for the kernel in as many pages more, from the beginning again after the last. True: it is found. Throws as
+    // the constructor.
+    bool search(std::size_t pages);
+    bool came_round() const { return search_.done(); } // the last search() ended with the last page
+
+    const introspect::Kernel* kernel() const { return kernel_ ? &*kernel_ : nullptr; } // null: not found
+    // It was overwritten: look again.
+    void drop_kernel() { kernel_.reset(); }
+
+    // Overwrites the kernel's note. After a reboot in place the memory is not zeroed, and the next kernel must not be
+    // taken for this one. To be called only when nothing runs there.
+    void blot_out();
+
+private:
+    void map_anew();
+
+    Control& control_;
+    std::vector<MemoryRange> ranges_;
+    std::vector<std::unique_ptr<Mapping>> mappings_; // one for each range
+    introspect::PhysicalMemory memory_;
+    introspect::NoteSearch search_;
+    std::optional<introspect::Kernel> kernel_;
+    std::uint64_t note_ = 0; // where the kernel's lies
+};
+
+} // namespace parker

@@ -1,0 +1,127 @@
+// SPDX-License-Identifier: LGPL-2.1-or-later
+// A partition's memory is whatever its kernel makes of it. The input overwrites parts of a good image, once before it
+// is looked at and once more while its log is followed; what is read out keeps the promises of the headers, and ends.
+#include <cstdint>
+#include <cstdlib>
+#include <cstring>
+#include <iostream>
+#include <span>
+
+#include "image.h"
+#include "introspect/kernel.h"
+#include "introspect/log_cursor.h"
+#include "introspect/note.h"
+#include "introspect/panic.h"
+
+using namespace parker::introspect;
+
+namespace {
+
+constexpr std::size_t text_most = 0xffff; // printk_info.text_len has 16 bits
+
+void require(bool condition, const char* what)
+{
+    if (condition)
+        return;
+    std::cerr << "broken promise: " << what << '\n';
+    std::abort();
+}
+
+class Input {
+public:
+    explicit Input(std::span<const std::uint8_t> bytes) : bytes_{bytes} {}
+    bool empty() const { return bytes_.empty(); }
+    std::uint64_t number(std::size_t bytes)
+    {
+        std::uint64_t value = 0;
+        for (; bytes > 0 && !bytes_.empty(); --bytes, bytes_ = bytes_.subspan(1))
+            value = value << 8 | bytes_[0];
+        return value;
+    }
+
+private:
+    std::span<const std::uint8_t> bytes_;
+};
+
+// What is worth hitting, by its physical address; the last two are everywhere.
+std::uint64_t target(std::uint64_t kind, std::uint64_t offset)
+{
+    switch (kind % 10) {
+    case 0:
+        return Image::note_at + offset % 2048;
+    case 1:
+        return Image::physical_of(Image::prb_at);
+    case 2:
+        return Image::physical_of(Image::ring_at) + offset % 96;
+    case 3:
+        return Image::physical_of(Image::descs_at) + offset % (16 * 24);
+    case 4:
+        return Image::physical_of(Image::infos_at) + offset % (16 * 88);
+    case 5: // page tables: the top one's entries in use, and those below it
+        return Image::physical_of(Image::top_table_at) + 8 * (offset % 2 == 0 ? 511 : 273);
+    case 6:
+        return 0x1'0010'0000 + offset % 0x6000;
+    case 7:
+        return Image::range_start[1] + Image::range_bytes[1] - 0x2000 + offset % 0x1000;
+    case 8:
+        return Image::range_start[0] + offset % (Image::range_bytes[0] - 8);
+    default:
+        return Image::range_start[1] + offset % (Image::range_bytes[1] - 8);
+    }
+}
+
+void overwrite(Image& image, Input& input, unsigned times)
+{
+    for (; times > 0 && !input.empty(); --times) {
+        const auto kind = input.number(1);
+        const auto at = target(kind, input.number(2 + kind / 128)); // 64 bits at a time
+        image.poke(at, kind % 3 == 0 ? image.peek(at) ^ input.number(8) : input.number(8));
+    }
+}
+
+void follow(const Kernel& kernel, LogCursor& cursor, bool dead)
+{
+    PanicWatch watch;
+    // Each call goes on by one at least or says that there is nothing, and no ring has more to tell than this for long.
+    for (unsigned i = 0; i < 1000; ++i) {
+        const auto step = cursor.next(kernel.ring(), dead);
+        if (step.none())
+            break;
+        if (step.record) {
+            require(step.record->text.size() <= text_most, "the length of a text");
+            require(step.record->level < 8, "a level");
+            require(step.record->seq + 1 == cursor.seq(), "the record that was asked for");
+            watch.see(*step.record);
+        }
+    }
+    require(watch.line().size() <= PanicWatch::most_bytes, "the length of a line");
+}
+
+} // namespace
+
+extern "C" int LLVMFuzzerTestOneInput(const std::uint8_t* data, std::size_t size)
+{
+    Input input{{data, size}};
+    const auto options = input.number(1);
+    Image image{{.five_levels = (options & 1) != 0, .tight = (options & 2) != 0}};
+    for (auto lines = options >> 2; lines > 0; --lines)
+        image.log(std::string(lines * 29 % 200, static_cast<char>('a' + lines % 26)));
+    overwrite(image, input, 8);
+
+    const auto memory = image.memory();
+    NoteSearch search{memory};
+    for (unsigned i = 0; i < 8 && !search.done(); ++i) {
+        const auto note = search.next(4096);
+        const auto kernel = note ? Kernel::open(memory, *note) : std::nullopt;
+        if (!kernel)
+            continue;
+        require(!kernel->release().empty(), "a release");
+        LogCursor cursor;
+        follow(*kernel, cursor, false);
+        overwrite(image, input, 8);
+        follow(*kernel, cursor, false);
+        follow(*kernel, cursor, true);
+        break;
+    }
+    return 0;
+}

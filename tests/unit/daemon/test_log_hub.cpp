@@ -1,0 +1,300 @@
+// SPDX-License-Identifier: LGPL-2.1-or-later
+#include "daemon/log_hub.h"
+
+#include <poll.h>
+#include <unistd.h>
+
+#include <array>
+#include <catch2/catch.hpp>
+#include <cstring>
+#include <nlohmann/json.hpp>
+
+#include "control/simulated.h"
+#include "image.h"
+#include "introspect/panic.h"
+
+using namespace parker;
+using namespace std::chrono_literals;
+using introspect::Image;
+
+namespace {
+
+// A simulated machine whose memory is where an Image has it.
+Machine machine()
+{
+    Machine m;
+    for (unsigned node = 0; node < 2; ++node) {
+        Machine::Core core;
+        core.node = node;
+        core.cpus.add(node);
+        m.cores.push_back(core);
+        m.online.add(node);
+        m.nodes.push_back({node, core.cpus, Image::range_bytes[node], Image::range_bytes[node]});
+    }
+    m.possible = m.online;
+    return m;
+}
+
+class Reader {
+public:
+    explicit Reader(Fd fd) : fd_{std::move(fd)} {}
+
+    // The next line; nothing: the other end is closed. Fails when there is none for long.
+    std::optional<nlohmann::json> next()
+    {
+        for (;;) {
+            if (const auto end = text_.find('\n'); end != std::string::npos) {
+                auto json = nlohmann::json::parse(text_.substr(0, end));
+                text_.erase(0, end + 1);
+                return json;
+            }
+            pollfd wait{fd_.get(), POLLIN, 0};
+            REQUIRE(::poll(&wait, 1, 20000) == 1);
+            std::array<char, 65536> bytes;
+            const auto got = ::read(fd_.get(), bytes.data(), bytes.size());
+            if (got <= 0)
+                return std::nullopt;
+            text_.append(bytes.data(), static_cast<std::size_t>(got));
+        }
+    }
+
+    // The same in short: "run 1", "text", "lost 3", "unreadable", "end panic cause".
+    std::string line()
+    {
+        const auto json = next();
+        if (!json)
+            return "closed";
+        const auto text = [&json](const char* key) { return json->at(key).get<std::string>(); };
+        if (text("kind") == "run")
+            return "run " + text("run");
+        if (text("kind") == "record")
+            return text("text");
+        if (text("kind") == "lost")
+            return "lost " + std::to_string(json->at("records").get<unsigned>());
+        if (text("kind") == "end")
+            return "end " + text("result") + ' ' + text("cause");
+        return text("kind");
+    }
+
+    Fd& fd() { return fd_; }
+
+private:
+    Fd fd_;
+    std::string text_;
+};
+
+struct Stage {
+    explicit Stage(Image::Options options = {}) : image{std::move(options)}
+    {
+        control.create("db");
+        control.take_cpus("db", {1});
+        for (unsigned node = 0; node < 2; ++node)
+            control.take_memory("db", node, Image::range_bytes[node]);
+        for (const auto& range : held().memory)
+            mappings.push_back(control.map(range));
+        show_all();
+    }
+
+    HeldPartition held() { return *control.find("db"); }
+
+    // What the image's kernel has written becomes visible in the partition.
+    void show()
+    {
+        constexpr std::size_t ring = Image::physical_of(0) - Image::range_start[0];
+        constexpr std::size_t texts = Image::range_bytes[1] - 0x80000;
+        // As a kernel does it: the text first, then the descriptor that says that it is whole.
+        std::memcpy(&mappings.at(1)->bytes()[texts], &image.bytes(1)[texts], 0x80000);
+        std::memcpy(&mappings.at(0)->bytes()[ring], &image.bytes(0)[ring], 0x50000);
+    }
+    void show_all()
+    {
+        for (const auto i : {1U, 0U})
+            std::memcpy(mappings.at(i)->bytes().data(), image.bytes(i).data(), image.bytes(i).size());
+    }
+    void log(const std::string& text)
+    {
+        image.log(text);
+        show();
+    }
+    void runs(const std::string& id) { hub.runs(held(), {id, "6.1.0-test", 1'000'000}); }
+    std::string end(const std::string& id, const std::string& result)
+    {
+        return hub.end(held(), {id, "6.1.0-test", 1'000'000}, result, [](const introspect::Kernel* kernel) {
+            return kernel == nullptr ? std::string{} : introspect::cause_of_death(kernel->ring());
+        });
+    }
+
+    SimulatedControl control{machine(), &SimulatedControl::Clock::now};
+    Image image;
+    std::vector<std::unique_ptr<Mapping>> mappings;
+    LogHub hub{control};
+};
+
+} // namespace
+
+TEST_CASE("A follower gets a log from its first line on, and each line as it comes")
+{
+    Stage stage;
+    REQUIRE(stage.held().memory.front().start == Image::range_start[0]);
+    Reader reader{stage.hub.open("db", true)};
+    stage.log("Linux version 6.1");
+    stage.runs("1");
+    CHECK(reader.line() == "run 1");
+    CHECK(reader.line() == "Linux version 6.1");
+    stage.log("more");
+    CHECK(reader.line() == "more");
+    stage.runs("1"); // said again
+    stage.log("Kernel panic - not syncing: test");
+    CHECK(reader.line() == "Kernel panic - not syncing: test");
+
+    Reader late{stage.hub.open("db", true)};
+    CHECK(late.line() == "run 1");
+    CHECK(late.line() == "Linux version 6.1");
+    CHECK(late.line() == "more");
+}
+
+TEST_CASE("A record has all its fields, and text that is no UTF-8 does no harm")
+{
+    Stage stage;
+    stage.image.log("a\xff\n\x1b[31m",
+                    {.time_nsec = 5'000'000'001, .level = 3, .facility = 1, .continues = true, .caller = 7});
+    stage.image.log("b", {.caller = 0x8000'0003});
+    stage.show();
+    stage.runs("1");
+    Reader reader{stage.hub.open("db", false)};
+    auto json = reader.next();
+    REQUIRE(json);
+    CHECK(*json ==
+          nlohmann::json{{"kind", "run"}, {"run", "1"}, {"kernel_release", "6.1.0-test"}, {"started_usec", 1'000'000}});
+    json = reader.next();
+    REQUIRE(json);
+    CHECK(*json == nlohmann::json{{"kind", "record"},
+                                  {"seq", 0},
+                                  {"time_nsec", 5'000'000'001},
+                                  {"level", 3},
+                                  {"facility", 1},
+                                  {"continues", true},
+                                  {"caller", "T7"},
+                                  {"text", "a\xef\xbf\xbd\n\x1b[31m"}});
+    json = reader.next();
+    REQUIRE(json);
+    CHECK(json->at("caller") == "C3");
+    CHECK(reader.line() == "closed"); // as it does not follow
+}
+
+TEST_CASE("The last words and the cause come before the end, though nobody had time to look")
+{
+    Stage stage;
+    Reader reader{stage.hub.open("db", true)};
+    Reader once{stage.hub.open("db", false)};
+    stage.image.log("Kernel panic - not syncing: test");
+    stage.image.commit(stage.image.reserve("without a newline", {}));
+    stage.show();
+    CHECK(stage.end("1", "panic") == "Kernel panic - not syncing: test");
+    for (auto* each : {&reader, &once}) {
+        CHECK(each->line() == "run 1");
+        CHECK(each->line() == "Kernel panic - not syncing: test");
+        CHECK(each->line() == "without a newline");
+        CHECK(each->line() == "end panic Kernel panic - not syncing: test");
+    }
+    CHECK(once.line() == "closed");
+
+    SECTION("and the next kernel in that memory is not taken for this one")
+    {
+        stage.runs("2");
+        CHECK(reader.line() == "run 2");
+        Reader now{stage.hub.open("db", false)};
+        CHECK(now.line() == "run 2");
+        CHECK(now.line() == "unreadable");
+        CHECK(now.line() == "closed");
+        stage.image.put_note(Image::note_at, stage.image.note()); // it has come so far
+        stage.image.log("new");
+        stage.show_all();
+        CHECK(reader.line() == "Kernel panic - not syncing: test"); // it is the same ring in this test
+    }
+    SECTION("and whoever follows hears that the partition is gone")
+    {
+        stage.hub.gone("db");
+        CHECK(reader.line() == "closed");
+    }
+}
+
+TEST_CASE("The end of a kernel that nobody followed, or that left no log")
+{
+    Stage stage;
+    CHECK(stage.end("1", "success").empty());
+    stage.control.give_memory("db", stage.held().memory.back());
+    stage.control.give_memory("db", stage.held().memory.back());
+    Reader reader{stage.hub.open("db", true)};
+    CHECK(stage.end("1", "panic").empty());
+    CHECK(reader.line() == "run 1");
+    CHECK(reader.line() == "unreadable");
+    CHECK(reader.line() == "end panic ");
+}
+
+TEST_CASE("A reader who takes nothing holds up nobody, and is told what it missed")
+{
+    Stage stage{{.count_bits = 8, .size_bits = 18}};
+    Reader slow{stage.hub.open("db", true)};
+    Reader quick{stage.hub.open("db", true)};
+    stage.runs("1");
+    CHECK(quick.line() == "run 1");
+    unsigned written = 0;
+    for (; written < 12000; ++written) { // all of it is much more than a socket holds
+        stage.image.log(std::to_string(written) + std::string(900, '.'));
+        if (written % 200 != 0)
+            continue;
+        stage.show(); // fits into the ring, and is read before the next lot
+        for (auto seen = quick.line(); !seen.starts_with(std::to_string(written) + '.'); seen = quick.line())
+            ;
+    }
+    stage.show();
+    CHECK(slow.line() == "run 1");
+    unsigned lines = 0;
+    unsigned lost = 0;
+    while (lines + lost < written) {
+        const auto line = slow.line();
+        if (line.starts_with("lost "))
+            lost += static_cast<unsigned>(std::stoul(line.substr(5)));
+        else
+            ++lines;
+    }
+    CHECK(lines + lost == written);
+    CHECK(lost > 0);
+}
+
+TEST_CASE("A kernel that overwrites its log is told of, and followed again when there is a log")
+{
+    Stage stage;
+    stage.log("one");
+    stage.runs("1");
+    Reader reader{stage.hub.open("db", true)};
+    CHECK(reader.line() == "run 1");
+    CHECK(reader.line() == "one");
+    for (auto& mapping : stage.mappings)
+        std::memset(mapping->bytes().data(), 0xa5, mapping->bytes().size());
+    CHECK(reader.line() == "unreadable");
+    stage.image.log("two");
+    stage.show_all();
+    CHECK(reader.line() == "two");
+}
+
+TEST_CASE("The number of readers is limited, and those that left do not count")
+{
+    Stage stage;
+    std::vector<Fd> readers;
+    for (std::size_t i = 0; i < LogHub::most_followers; ++i)
+        readers.push_back(stage.hub.open("db", true));
+    CHECK_THROWS_AS(stage.hub.open("db", true), Error);
+    CHECK_NOTHROW(stage.hub.open("web", true));
+    readers.pop_back();
+    for (int i = 0; i < 200; ++i) {
+        try {
+            readers.push_back(stage.hub.open("db", true));
+            break;
+        } catch (const Error&) {
+            ::usleep(50'000);
+        }
+    }
+    CHECK(readers.size() == LogHub::most_followers);
+}

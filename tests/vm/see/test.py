@@ -1,0 +1,157 @@
+# SPDX-License-Identifier: LGPL-2.1-or-later
+"""Seeing inside: the application kernel's log, read out of its memory, is the one that its own dmesg shows."""
+
+import json
+import re
+
+from harness.debian import Kernel
+from harness.machine import Config, Machine
+from road.test import DRIVE, MANIFEST, assert_all_back, cleanup, empty_drive, initially, reported, stop  # noqa: F401 - cleanup is ours, too
+
+CRASHES = "/var/lib/parker/crash"
+KERNELS = (("bullseye", "amd64"), ("bookworm", "amd64"), ("bookworm", "rt-amd64"), ("bookworm-backports", "amd64"))
+MACHINE = Config(applications=KERNELS)
+
+
+def drop(m: Machine, kernel: Kernel, job: str, initrd: bool = True) -> None:
+    manifest = MANIFEST.format(name="db", cpus="{count: 2}", memory="256MiB", pci=DRIVE, image=f"/boot/vmlinuz-{kernel.release}", job=job)
+    manifest = manifest.replace("application.img", f"application-{kernel.release}.img").replace("heartbeat: 30s", "heartbeat: 15s")
+    m.put("/etc/parker.d/db.yaml", manifest if initrd else re.sub(r"  initrd: .*\n", "", manifest))
+
+
+def journal(m: Machine, since: str) -> list[dict]:
+    """The kernel's lines in the partition's journal."""
+    text = m.out(f"journalctl -u parker@db -t kernel -o json --since '{since}'", timeout=120)
+    return [json.loads(line) for line in text.splitlines()]
+
+
+def now(m: Machine) -> str:
+    return m.out("sleep 1; date '+%F %T'")
+
+
+def same_lines(ours: list[str], own: list[str], what: str) -> None:
+    """The application kernel's own dmesg was written a moment before: ours begins with it."""
+    for number, (line, expected) in enumerate(zip(ours, own, strict=False)):
+        assert line == expected, f"{what}, line {number}: {line!r} instead of {expected!r}"
+    assert len(ours) >= len(own) > 100, f"{what}: {len(ours)} lines of {len(own)}"
+
+
+def log_is_dmesg(m: Machine, suite: str, flavour: str) -> None:
+    kernel = Kernel(suite, flavour)
+    initially(m)
+    empty_drive(m)
+    since = now(m)
+    drop(m, kernel, "report")
+    m.run("systemctl start parker@db", timeout=120)
+    reported(m)
+    own = m.peek("dmesg").splitlines()
+    same_lines(m.out("parkerctl log db").splitlines(), own, "parkerctl log")
+    records = [json.loads(line) for line in m.out("parkerctl log --json=short db").splitlines()]
+    assert records[0]["kind"] == "run" and records[0]["kernel_release"].startswith(kernel.release), records[0]
+    records = [r for r in records if r["kind"] == "record"]
+    assert [r["seq"] for r in records] == list(range(len(records)))
+    stop(m)
+    entries = journal(m, since)
+    texts = [line for entry in entries for line in entry["MESSAGE"].split("\n")]
+    same_lines(texts, [re.sub(r"^\[ *\d+\.\d+\] ", "", line) for line in own], "the journal")
+    for entry, record in zip(entries, records, strict=False):
+        assert (int(entry["PRIORITY"]), int(entry["KERNEL_SEQ"]), entry["PARTITION"]) == (record["level"], record["seq"], "db"), entry
+    assert "Power down" in texts[-1], f"not the last words: {texts[-3:]}"
+    assert "lost" not in m.out(f"journalctl -u parker@db -o cat --since '{since}' -t parker@db")
+    assert_all_back(m)
+
+
+def test_5_10(m: Machine) -> None:
+    """Debian 11's 5.10: `parkerctl log` and the journal are its own dmesg, line by line, to the last"""
+    log_is_dmesg(m, *KERNELS[0])
+
+
+def test_6_1(m: Machine) -> None:
+    """Debian 12's 6.1: the same"""
+    log_is_dmesg(m, *KERNELS[1])
+
+
+def test_6_1_rt(m: Machine) -> None:
+    """Debian 12's 6.1 PREEMPT_RT: the same"""
+    log_is_dmesg(m, *KERNELS[2])
+
+
+def test_6_12(m: Machine) -> None:
+    """The backports' 6.12: the same"""
+    log_is_dmesg(m, *KERNELS[3])
+
+
+def test_follow(m: Machine) -> None:
+    """`parkerctl log -f` and the journal go on through reboots, a panic and a parkerd that is killed, each line once"""
+    initially(m)
+    empty_drive(m)
+    since = now(m)
+    drop(m, Kernel(*KERNELS[1]), "fates")
+    m.run("systemd-run --unit follow -p StandardOutput=file:/tmp/follow parkerctl log -f db; systemctl start parker@db", timeout=120)
+    m.run("systemctl kill -s KILL --kill-whom=main parkerd")
+    m.until("all fates have come", lambda: m.peek("boots").count("\n") == 4, 180)
+    m.until("the last boot is followed", lambda: m.out("grep -c '^-- kernel' /tmp/follow") == "4", 60)
+    stop(m)
+    m.run("systemctl stop follow")
+    text = m.out("cat /tmp/follow")
+    assert re.findall(r"^-- ended: (\w+)", text, re.M) == ["reboot", "panic", "hung", "success"], re.findall("^-- .*", text, re.M)
+    assert "-- ended: panic: Kernel panic - not syncing: sysrq triggered crash\n" in text
+    assert " lost\n" not in text
+    runs = re.split(r"^-- kernel .*\n", text, flags=re.M)[1:]
+    for run in runs:
+        assert run.count("] Linux version ") == 1 and run.startswith("[    0.000000] Linux version "), run[:300]
+    log = report(m, Kernel(*KERNELS[1]), "hung")["log"]
+    assert log in runs[2], "the report of the hang is not what was followed"
+    seqs = [int(entry["KERNEL_SEQ"]) for entry in journal(m, since)]
+    assert seqs.count(0) == 4 and all(b in (0, a + 1) for a, b in zip(seqs, seqs[1:], strict=False)), "not each record once"
+
+
+def test_chatter(m: Machine) -> None:
+    """20,000 lines as fast as a kernel can write them: each is in the journal, or counted as lost"""
+    initially(m)
+    empty_drive(m)
+    since = now(m)
+    drop(m, Kernel(*KERNELS[1]), "chatter printk.devkmsg=on")
+    m.run("systemctl start parker@db", timeout=120)
+    entries: list[dict] = []
+
+    def finished() -> bool:
+        entries[:] = journal(m, since)
+        return bool(entries) and entries[-1]["MESSAGE"].endswith("chatter 20000")
+
+    m.until("the last line is there", finished, 120)
+    seqs = [int(entry["KERNEL_SEQ"]) for entry in entries]
+    lost = sum(int(n) for n in re.findall(r"^(\d+) lines? of the log lost", m.out(f"journalctl -u parker@db -o cat --since '{since}'", timeout=120), re.M))
+    seconds = (int(entries[-1]["KERNEL_USEC"]) - int(next(e for e in entries if "chatter" in e["MESSAGE"])["KERNEL_USEC"])) / 1e6
+    print(f"     {20000 / seconds:.0f} lines a second, {lost} lost", flush=True)
+    assert seqs == sorted(set(seqs)) and len(seqs) + lost == seqs[-1] + 1, (len(seqs), lost, seqs[-1])
+    stop(m)
+
+
+def report(m: Machine, kernel: Kernel, result: str) -> dict:
+    """The newest crash report, which only root can read."""
+    folder = m.out(f"ls -d {CRASHES}/db-* | tail -1")
+    assert m.out(f"stat -c %a {CRASHES} {folder} {folder}/*").split() == ["700", "700", "600", "600", "600"], m.out(f"ls -la {folder}")
+    found = json.loads(m.out(f"cat {folder}/report.json"))
+    assert (found["partition"], found["result"], found["kernel_release"]) == ("db", result, kernel.release), found
+    assert re.fullmatch("[0-9a-f]{40}", found["build_id"]) and found["cpus"] and found["log_lost"] == 0, found
+    assert "name: db" in m.out(f"cat {folder}/manifest.yaml") and "no_ipi_broadcast" in found["command_line"]
+    found["log"] = m.out(f"cat {folder}/log")
+    assert found["log"].startswith("[    0.000000] Linux version ") and len(found["log"].splitlines()) >= found["log_records"] > 100
+    return found
+
+
+def failed(m: Machine) -> bool:
+    return m.out("busctl get-property org.parker1 /org/parker1/partition/db org.parker1.Partition State") == 's "failed"'
+
+
+def test_early_death(m: Machine) -> None:
+    """A kernel that finds no root file system: its panic is the partition's message"""
+    drop(m, Kernel(*KERNELS[3]), "none", initrd=False)
+    m.run("busctl call org.parker1 /org/parker1 org.parker1.Manager StartPartition st db 0")  # no unit that would try again
+    m.until("it has failed", lambda: failed(m), 60)
+    message = m.out("busctl get-property org.parker1 /org/parker1/partition/db org.parker1.Partition Message")
+    assert "Kernel panic - not syncing: VFS: Unable to mount root fs" in message, message
+    assert "VFS: Unable to mount root fs" in m.out("parkerctl status db")
+    found = report(m, Kernel(*KERNELS[3]), "panic")
+    assert "VFS: Unable to mount root fs" in found["cause"] and "Rebooting in" in found["log"].splitlines()[-1], found["log"][-500:]
