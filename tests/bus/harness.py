@@ -195,7 +195,7 @@ class House:
     def following(self, name: str, *words: str) -> subprocess.Popen:
         """`parkerctl log -f`, once parkerd has answered it."""
         before = self.log().count("follows the log")
-        process = self._spawn(self.parkerctl_path, "--session", "log", "-f", name, *words, stdout=subprocess.PIPE,
+        process = self.spawn(self.parkerctl_path, "--session", "log", "-f", name, *words, stdout=subprocess.PIPE,
                               stderr=subprocess.PIPE, text=True, env=self.environment)
         self._stack.callback(process.stdout.close)
         self._stack.callback(process.stderr.close)
