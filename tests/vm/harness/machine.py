@@ -165,6 +165,7 @@ class Machine(Qemu):
         self._control = pathlib.Path(tempfile.mkdtemp(prefix="parker-ssh-")) / "s"
         self._seen = 0  # how much of the console has been looked at for trouble
         self.booted_in = 0.0
+        self.failed = False  # a test of it: its folder is worth keeping
 
     def _arguments(self, folder: pathlib.Path, product: pathlib.Path | None) -> list[str]:
         config = self.config
