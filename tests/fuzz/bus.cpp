@@ -67,7 +67,7 @@ public:
     // All calls that the objects below a path offer now.
     std::vector<Call> offered(const std::string& path)
     {
-        sd_bus_error error = SD_BUS_ERROR_NULL;
+        sd_bus_error error{};
         sd_bus_message* reply = nullptr;
         const int result = sd_bus_call_method(bus_, service, path.c_str(), "org.freedesktop.DBus.Introspectable",
                                               "Introspect", &error, &reply, "");
@@ -171,7 +171,7 @@ private:
 
     void send(sd_bus_message* message, const Call& call)
     {
-        sd_bus_error error = SD_BUS_ERROR_NULL;
+        sd_bus_error error{};
         sd_bus_message* reply = nullptr;
         const int result = sd_bus_call(bus_, message, patience_usec, &error, &reply);
         const auto what = call.path + ' ' + call.interface + '.' + call.member + '(' + call.signature + ')';

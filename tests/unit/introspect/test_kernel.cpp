@@ -28,7 +28,7 @@ std::string with(std::string note, const std::string& key, const std::string& va
 
 TEST_CASE("The note is found in steps of any size")
 {
-    const std::size_t pages = GENERATE(1, 7, 1000000);
+    const auto pages = GENERATE(as<std::size_t>{}, 1, 7, 1000000);
     const Image image;
     const auto memory = image.memory();
     NoteSearch search{memory};

@@ -7,6 +7,7 @@ import pathlib
 import shutil
 import subprocess
 import tempfile
+import time
 
 from . import initramfs, paths
 from .debian import Kernel
@@ -82,6 +83,6 @@ def disk(config: Config, daemon: bool = True) -> pathlib.Path:
             for guest in [Kernel(*names) for names in config.guests]:
                 shutil.copy2(initramfs.root(guest), boot / f"guest-{guest.release}.img")
             (boot / "application.img").symlink_to(f"application-{applications[0].release}.img")
-            tar = paths.ARTEFACTS / f"product-{paths.digest(config, os.getpid())}.tar"
+            tar = paths.ARTEFACTS / f"product-{paths.digest(config, os.getpid(), time.monotonic_ns())}.tar"  # each caller's own
             subprocess.run(["tar", "-cf", tar, "--owner=0", "--group=0", "-C", root, "."], check=True)
     return tar
