@@ -54,6 +54,7 @@ constexpr auto table = std::to_array<CodeInfo>({
     {Code::interrupt_remapping, "interrupt-remapping", "InterruptRemapping", 6, false},
 
     {Code::busy, "busy", "Busy", 1, true},
+    {Code::cancelled, "cancelled", "Cancelled", 1, true},
     {Code::wrong_state, "wrong-state", "WrongState", 1, false},
     {Code::start_failed, "start-failed", "StartFailed", 1, true},
     {Code::boot_timeout, "boot-timeout", "BootTimeout", 1, true},

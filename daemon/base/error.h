@@ -58,6 +58,7 @@ enum class Code {
 
     // Life of a partition
     busy, // another job on this partition is under way
+    cancelled,
     wrong_state,
     start_failed, // the CPU did not answer
     boot_timeout, // no first heartbeat

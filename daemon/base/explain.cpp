@@ -216,6 +216,10 @@ std::string_view explain(Code code)
         return "Another job on the same partition is under way, such as a start or a stop. `parkerctl status NAME` "
                "shows "
                "it. Wait for its end, or use `parkerctl kill NAME`, which does not wait.";
+    case Code::cancelled:
+        return "The work was given up before its end, because somebody asked for that, or because something more "
+               "urgent was to be done: a memory dump is given up when its partition is started, stopped or killed, or "
+               "ends. What it had written is of no use.";
     case Code::wrong_state:
         return "The partition is not in a state in which this can be done, such as reading the log of one that does "
                "not "

@@ -26,6 +26,11 @@ public:
     // Physical address; nullopt: not mapped, or not canonical. It may lie outside of the partition: read() says.
     std::optional<std::uint64_t> translate(std::uint64_t address) const;
 
+    // Where the kernel maps all physical memory, as the address of physical 0: the lowest region of its half of the
+    // address space (Documentation/arch/x86/x86_64/mm.rst), at a multiple of 1 GiB also with KASLR
+    // (arch/x86/mm/kaslr.c). nullopt: what is mapped lowest is no such map.
+    std::optional<std::uint64_t> direct_map() const;
+
     // All or nothing, `into` is at most `largest_read`; false: something of it is not mapped into the partition.
     static constexpr std::size_t largest_read = std::size_t{1} << 20;
     bool read(std::uint64_t address, std::span<std::byte> into) const;
@@ -41,6 +46,16 @@ public:
     }
 
 private:
+    struct Entry {
+        bool is_present = false;
+        bool is_page = false;
+        std::uint64_t target = 0; // physical address of a page or of the next table
+    };
+    unsigned levels() const { return root_.five_levels ? 5 : 4; }
+    std::optional<Entry> entry(std::uint64_t table, std::uint64_t index, unsigned level) const;
+    std::optional<std::uint64_t> lowest(std::uint64_t table, unsigned level, std::uint64_t from,
+                                        unsigned& budget) const;
+
     const PhysicalMemory* memory_;
     Root root_;
 };

@@ -49,7 +49,8 @@ bool Kernel::enter(const PhysicalMemory& memory)
     if (!table || !base || *table < image_start || *table - image_start >= image_bytes || *table % page_bytes != 0)
         return false;
     AddressSpace::Root root;
-    root.table = *table - image_start + static_cast<std::uint64_t>(*base);
+    physical_base_ = static_cast<std::uint64_t>(*base);
+    root.table = *table - image_start + physical_base_;
     root.five_levels = info_.number("pgtable_l5_enabled").value_or(0) == 1;
     root.encryption_mask = static_cast<std::uint64_t>(info_.number("sme_mask").value_or(0));
     space_ = std::make_unique<AddressSpace>(memory, root);
@@ -59,6 +60,22 @@ bool Kernel::enter(const PhysicalMemory& memory)
         return false;
     ring_ = PrintkRing::open(*space_, info_);
     return ring_.has_value();
+}
+
+// Its ends, as what is not used of it is unmapped, also in the middle (arch/x86/mm/init_64.c, cleanup_highmap() and
+// arch/x86/mm/init.c, free_kernel_image_pages()).
+Kernel::Mapped Kernel::image() const
+{
+    constexpr std::uint64_t step = 2 * MiB;
+    Mapped mapped;
+    for (std::uint64_t offset = 0; offset < image_bytes; offset += step) {
+        if (space_->translate(image_start + offset) != physical_base_ + offset)
+            continue;
+        if (mapped.bytes == 0)
+            mapped = {image_start + offset, physical_base_ + offset, 0};
+        mapped.bytes = image_start + offset + step - mapped.address;
+    }
+    return mapped;
 }
 
 } // namespace parker::introspect

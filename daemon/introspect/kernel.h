@@ -29,10 +29,20 @@ public:
     const AddressSpace& space() const { return *space_; }
     const PrintkRing& ring() const { return *ring_; }
 
+    // Where the kernel's own image is mapped apart from all other memory: its code, data and the top page table. In
+    // steps of 2 MiB, which may cover a little more than there is.
+    struct Mapped {
+        std::uint64_t address = 0;  // virtual
+        std::uint64_t physical = 0; // may lie outside of the partition, in part or whole
+        std::uint64_t bytes = 0;
+    };
+    Mapped image() const;
+
 private:
     explicit Kernel(Vmcoreinfo info) : info_{std::move(info)} {}
     bool enter(const PhysicalMemory& memory);
 
+    std::uint64_t physical_base_ = 0; // of the address image_start, in kernel.cpp
     Vmcoreinfo info_;
     std::unique_ptr<AddressSpace> space_; // the ring points to it
     std::optional<PrintkRing> ring_;

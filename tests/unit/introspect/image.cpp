@@ -28,6 +28,8 @@ Image::Image(Options options) : options_{std::move(options)}
     for (std::size_t i = 0; i < ranges_.size(); ++i)
         ranges_[i] = std::make_unique<std::byte[]>(range_bytes[i]);
     map(image_virtual, image_physical, 2, present | large | pat_large);
+    if (options_.direct_map)
+        map(direct_map() + range_start[0], range_start[0], 2, present | large | no_execute);
     for (std::uint64_t place = 0; place < std::uint64_t{1} << options_.size_bits; place += page_bytes)
         map(text_virtual(place), text_physical(place), 1, present | no_execute);
     std::memcpy(at(physical_of(uts_at) + 4 + 2 * 65), options_.release.c_str(), options_.release.size() + 1);
@@ -66,10 +68,16 @@ std::uint64_t Image::virtual_of(std::uint64_t image_offset) const
     return image_virtual + image_offset;
 }
 
-// As if it came from the buddy allocator: in the direct map of the kernel.
+// With KASLR: some GiB from where it is without.
+std::uint64_t Image::direct_map() const
+{
+    return options_.five_levels ? 0xff10'0000'4000'0000 : 0xffff'8801'4000'0000;
+}
+
+// As if it came from vmalloc().
 std::uint64_t Image::text_virtual(std::uint64_t place) const
 {
-    return (options_.five_levels ? 0xff11'0000'0012'3000 : 0xffff'8880'0012'3000) + place;
+    return (options_.five_levels ? 0xff11'0000'0012'3000 : 0xffff'c880'0012'3000) + place;
 }
 
 // Neighbours in the ring lie apart in memory, the last one first.

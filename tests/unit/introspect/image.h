@@ -19,7 +19,8 @@ class Image {
 public:
     struct Options {
         bool five_levels = false;
-        bool tight = false; // 6.18 and later: a text block may touch the end of the ring
+        bool direct_map = true; // of the first range's beginning, which is enough to find it
+        bool tight = false;     // 6.18 and later: a text block may touch the end of the ring
         unsigned count_bits = 4;
         unsigned size_bits = 12; // at least a page
         std::string release = "6.1.0-test";
@@ -58,6 +59,7 @@ public:
     std::uint64_t virtual_of(std::uint64_t image_offset) const; // of something in the kernel's image
     static constexpr std::uint64_t physical_of(std::uint64_t image_offset) { return 0x1'0020'0000 + image_offset; }
     std::uint64_t text_virtual(std::uint64_t place) const;
+    std::uint64_t direct_map() const; // the address of physical 0
     std::uint64_t desc_physical(std::uint64_t id) const;
     std::uint64_t info_physical(std::uint64_t id) const;
 

@@ -98,3 +98,25 @@ TEST_CASE("Tables that lead out of the partition, or round in circles, end the w
         CHECK(encrypted.translate(image.virtual_of(0)) == Image::physical_of(0));
     }
 }
+
+TEST_CASE("The map of all physical memory is found as what is mapped lowest")
+{
+    const bool five = GENERATE(false, true);
+    const Image image{{.five_levels = five}};
+    const auto memory = image.memory();
+    CHECK(space_of(memory, five).direct_map() == image.direct_map());
+    const Image without{{.five_levels = five, .direct_map = false}};
+    const auto other = without.memory();
+    CHECK_FALSE(space_of(other, five).direct_map()); // scattered pages are mapped lowest
+}
+
+TEST_CASE("Tables full of empty tables end the search for that map")
+{
+    Image image;
+    const auto memory = image.memory();
+    const auto space = space_of(memory, false);
+    const auto self = Image::physical_of(Image::top_table_at);
+    for (std::uint64_t i = 0; i < 512; ++i) // each entry leads back to the table
+        image.poke(self + i * 8, self | 1);
+    CHECK_FALSE(space.direct_map());
+}

@@ -1,0 +1,22 @@
+// SPDX-License-Identifier: LGPL-2.1-or-later
+#pragma once
+
+#include <cstdint>
+#include <functional>
+
+#include "introspect/elf_core.h"
+
+namespace parker::introspect {
+
+enum class Compression { none, zstd };
+
+// Told how much of the core is done, about every megabyte, and asked whether to go on. It may throw.
+using Proceed = std::function<bool(std::uint64_t bytes)>;
+
+// Writes a core to a file: a regular one, which must be empty, gets holes where memory is zero and is on the disk when
+// this returns; a pipe or socket gets all of it, is made non-blocking, and is given up when `proceed` says so, also
+// while nobody reads. Throws Error: failed (it cannot be written), invalid_argument (no such file), cancelled. Returns
+// how many bytes went into the file, holes not counted.
+std::uint64_t write_core(const ElfCore& core, int file, Compression compression, const Proceed& proceed);
+
+} // namespace parker::introspect
