@@ -211,12 +211,12 @@ void word_unknown_keys(const Place& place, const json& whole, Report& report)
         if (contains(known, entry.key))
             continue;
         std::string suggestion;
-        if (const auto meant = nearest(entry.key, known); !meant.empty())
-            suggestion = fmt::format("did you mean {}?", cited(meant));
-        else if (const auto home = home_of(entry.key, whole, whole, {}, 4); !home.empty() && home != place.path)
+        if (const auto home = home_of(entry.key, whole, whole, {}, 4); !home.empty() && home != place.path)
             suggestion = fmt::format("move it below {}", cited(home));
         else if (!place.path.empty() && contains(keys_of(whole), entry.key))
             suggestion = "move it to the top level";
+        else if (const auto meant = nearest(entry.key, known); !meant.empty())
+            suggestion = fmt::format("did you mean {}?", cited(meant));
         else
             suggestion = fmt::format("known here: {}", listed(known, "and"));
         report.error(Code::unknown_key, entry.key_at,
