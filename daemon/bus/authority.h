@@ -18,6 +18,7 @@ namespace action {
 inline constexpr const char* inspect = "org.parker1.inspect";
 inline constexpr const char* manage_partitions = "org.parker1.manage-partitions";
 inline constexpr const char* manage_manifests = "org.parker1.manage-manifests";
+inline constexpr const char* dump_memory = "org.parker1.dump-memory";
 } // namespace action
 
 // Who may do what. Root and the daemon's own user may everything; about others polkit decides, and where there is no

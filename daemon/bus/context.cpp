@@ -31,6 +31,8 @@ std::string_view to_string(Fleet::Verb verb)
         return "reserve";
     case Fleet::Verb::release:
         return "release";
+    case Fleet::Verb::dump:
+        return "dump";
     }
     return "unknown";
 }

@@ -1,14 +1,16 @@
 // SPDX-License-Identifier: LGPL-2.1-or-later
 #include "bus/job_object.h"
 
+#include <memory>
 #include <utility>
 
+#include "bus/json.h"
 #include "bus/names.h"
 
 namespace parker::bus {
 
-JobObject::JobObject(sdbus::IConnection& connection, Fleet::Job job)
-    : AdaptorInterfaces{connection, job_path(job.id)}, job_{std::move(job)}
+JobObject::JobObject(sdbus::IConnection& connection, const Context& context, Fleet::Job job)
+    : AdaptorInterfaces{connection, job_path(job.id)}, context_{context}, job_{std::move(job)}
 {
     registerAdaptor();
     emitInterfacesAddedSignal();
@@ -21,6 +23,26 @@ JobObject::~JobObject()
     } catch (const sdbus::Error&) { // a broken connection: Attachment tells of it
     }
     unregisterAdaptor();
+}
+
+void JobObject::failed(const Error& error)
+{
+    emitFailed(std::string{info(error.code()).name}, utf8(error.what()), utf8(error.suggestion()));
+}
+
+void JobObject::Cancel(sdbus::Result<>&& result)
+{
+    const auto shared = std::make_shared<sdbus::Result<>>(std::move(result));
+    context_.authority.check(*getObject().getCurrentlyProcessedMessage(), action::dump_memory,
+                             {{"verb", "give up dumping the memory of"}, {"partition", job_.partition}},
+                             [&context = context_, shared, id = job_.id](const std::optional<Error>& refusal) {
+                                 reply(*shared, context.on_bug, [&context, &refusal, id] {
+                                     if (refusal)
+                                         throw Error{*refusal};
+                                     context.fleet.cancel(
+                                         id); // of a job that has ended meanwhile, nothing is left to do
+                                 });
+                             });
 }
 
 sdbus::Struct<std::string, sdbus::ObjectPath> JobObject::Partition()

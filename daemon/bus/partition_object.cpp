@@ -136,6 +136,26 @@ void PartitionObject::OpenLog(sdbus::Result<sdbus::UnixFd>&& result, std::uint64
                              answer);
 }
 
+void PartitionObject::Dump(JobResult&& result, sdbus::UnixFd file, std::uint64_t flags)
+{
+    constexpr std::uint64_t live = 1;
+    constexpr std::uint64_t compressed = 2;
+    const auto shared = std::make_shared<JobResult>(std::move(result));
+    const auto answer = [&context = context_, shared, name = status_.name, file = std::make_shared<Fd>(file.release()),
+                         flags](const std::optional<Error>& refusal) {
+        reply(*shared, context.on_bug, [&context, &refusal, &name, &file, flags] {
+            if (refusal)
+                throw Error{*refusal};
+            if ((flags & ~(live | compressed)) != 0)
+                throw Error{Code::invalid_argument, "flags", "only 1 (live) and 2 (zstd) are known"};
+            return sdbus::ObjectPath{job_path(
+                context.fleet.begin_dump(name, {std::move(*file), (flags & live) != 0, (flags & compressed) != 0}))};
+        });
+    };
+    context_.authority.check(call(), action::dump_memory, {{"verb", "dump the memory of"}, {"partition", status_.name}},
+                             answer);
+}
+
 std::string PartitionObject::Name()
 {
     return status_.name;

@@ -23,7 +23,10 @@ struct Service::Impl {
         partitions.try_emplace(name,
                                std::make_unique<PartitionObject>(*connection, context, context.fleet.status(name)));
     }
-    void add_job(const Fleet::Job& job) { jobs.try_emplace(job.id, std::make_unique<JobObject>(*connection, job)); }
+    void add_job(const Fleet::Job& job)
+    {
+        jobs.try_emplace(job.id, std::make_unique<JobObject>(*connection, context, job));
+    }
     void ask_systemd(const char* method, const std::string& partition, Answer answer);
     void ask_next();
 
@@ -146,7 +149,11 @@ void Service::job_new(std::uint32_t id, const std::string& partition)
 
 void Service::job_removed(std::uint32_t id, const std::string& partition, const std::optional<Error>& error)
 {
-    impl_->jobs.erase(id);
+    if (const auto job = impl_->jobs.find(id); job != impl_->jobs.end()) {
+        if (error)
+            job->second->failed(*error);
+        impl_->jobs.erase(job);
+    }
     impl_->manager.emitJobRemoved(id, sdbus::ObjectPath{job_path(id)}, partition,
                                   error ? std::string{info(error->code()).name} : "done");
 }

@@ -18,6 +18,7 @@ using Properties = std::map<std::string, sdbus::Variant>;
 using Objects = std::map<sdbus::ObjectPath, std::map<std::string, Properties>>;
 
 constexpr const char* partition_interface = "org.parker1.Partition";
+constexpr const char* job_interface = "org.parker1.Job";
 constexpr const char* systemd_manager = "org.freedesktop.systemd1.Manager";
 constexpr std::chrono::minutes call_timeout{2}; // parkerd answers at once, but may have to be started first
 
@@ -173,6 +174,7 @@ struct Client::Impl {
     void on_properties(sdbus::Message& message);
     void on_owner(sdbus::Message& message);
     void on_unit_job(sdbus::Message& message);
+    void on_failed(sdbus::Message& message);
     void subscribe_to_systemd();
     std::string unit_result(const std::string& name);
     void tell(const Event& what)
@@ -186,6 +188,7 @@ struct Client::Impl {
     bool subscribed = false;
     bool runs = false;
     std::map<std::string, std::string> ended;      // parkerd's job -> result
+    std::map<std::string, Error> failures;         // parkerd's job -> why
     std::set<std::string> failed;                  // partitions that had a job of parkerd fail
     std::map<std::string, std::string> unit_ended; // systemd's
     std::function<void(const Event&)> on_event;
@@ -218,6 +221,10 @@ Client::Impl::Impl(bus::Kind kind)
     matches.push_back(connection->addMatch("type='signal',sender='org.freedesktop.DBus',member='NameOwnerChanged',"
                                            "arg0='org.parker1'",
                                            [this](sdbus::Message& message) { on_owner(message); }));
+    matches.push_back(connection->addMatch(
+        "type='signal',sender='org.parker1',path_namespace='/org/parker1/job',interface='org.parker1.Job',"
+        "member='Failed'",
+        [this](sdbus::Message& message) { on_failed(message); }));
     const auto bus_itself = sdbus::createProxy(*connection, "org.freedesktop.DBus", "/org/freedesktop/DBus");
     bus_itself->callMethod("NameHasOwner")
         .onInterface("org.freedesktop.DBus")
@@ -259,6 +266,16 @@ void Client::Impl::on_unit_job(sdbus::Message& message)
     std::string result;
     message >> id >> job >> unit >> result;
     unit_ended[job] = result;
+}
+
+void Client::Impl::on_failed(sdbus::Message& message)
+{
+    std::string code;
+    std::string text;
+    std::string suggestion;
+    message >> code >> text >> suggestion;
+    const auto* row = find_code(code);
+    failures.emplace(message.getPath(), Error{row != nullptr ? row->code : Code::failed, "", text, suggestion});
 }
 
 // How the unit's last run ended, in systemd's words; empty if it does not say.
@@ -372,6 +389,54 @@ Fd Client::open_log(const std::string& name, bool follow)
         impl_->runs = true; // it has answered
         return Fd{socket.release()};
     });
+}
+
+std::string Client::dump(const std::string& name, const Fd& file, DumpFlags flags)
+{
+    return translated([this, &name, &file, flags]() -> std::string {
+        const auto path = impl_->manager.GetPartition(name);
+        const auto proxy = sdbus::createProxy(*impl_->connection, bus::bus_name, path);
+        sdbus::ObjectPath job;
+        proxy->callMethod("Dump")
+            .onInterface(partition_interface)
+            .withArguments(sdbus::UnixFd{file.get()},
+                           std::uint64_t{(flags.live ? 1U : 0U) | (flags.compress ? 2U : 0U)})
+            .storeResultsTo(job);
+        impl_->runs = true; // it has answered
+        return job;
+    });
+}
+
+Client::Progress Client::progress(const std::string& job)
+{
+    try {
+        const auto proxy = sdbus::createProxy(*impl_->connection, bus::bus_name, job);
+        Properties properties;
+        proxy->callMethod("GetAll")
+            .onInterface("org.freedesktop.DBus.Properties")
+            .withArguments(std::string{job_interface})
+            .storeResultsTo(properties);
+        return {get<std::uint64_t>(properties, "Bytes"), get<std::uint64_t>(properties, "BytesTotal")};
+    } catch (const sdbus::Error&) { // it has ended, or parkerd has: turn() tells
+        return {};
+    }
+}
+
+void Client::cancel(const std::string& job)
+{
+    try {
+        const auto proxy = sdbus::createProxy(*impl_->connection, bus::bus_name, job);
+        proxy->callMethod("Cancel").onInterface(job_interface);
+    } catch (const sdbus::Error& error) {
+        if (error.getName() != "org.freedesktop.DBus.Error.UnknownObject") // it has just ended
+            throw bus::from_bus(error);
+    }
+}
+
+Error Client::failure(const std::string& job) const
+{
+    const auto found = impl_->failures.find(job);
+    return found != impl_->failures.end() ? found->second : Error{Code::failed, "parkerd", "the job failed"};
 }
 
 std::string Client::begin(Verb verb, const std::string& name)

@@ -84,6 +84,20 @@ public:
 
     Fd open_log(const std::string& name, bool follow); // Partition.OpenLog
 
+    // Partition.Dump: begins, and returns the job.
+    struct DumpFlags {
+        bool live = false;
+        bool compress = false;
+    };
+    std::string dump(const std::string& name, const Fd& file, DumpFlags flags);
+    struct Progress { // of a dump, in bytes; nothing of a job that has ended
+        std::uint64_t done = 0;
+        std::uint64_t total = 0;
+    };
+    Progress progress(const std::string& job);
+    void cancel(const std::string& job);         // it ends soon, if it has not
+    Error failure(const std::string& job) const; // of one that ended badly
+
     // A job of parkerd: its path; how it ended ("done" or a code), once it has.
     std::string begin(Verb verb, const std::string& name);
     std::optional<std::string> result(const std::string& job) const;

@@ -132,6 +132,11 @@ void Fleet::Impl::check(const Partition& p, Verb verb) const
         if (!rests || !p.held)
             throw wrong_state(p.name, rests ? "it holds nothing" : "it is " + in_words(p.phase), "stop it first");
         return;
+    case Verb::dump:
+        if (!p.held || (!rests && !p.runs()))
+            throw wrong_state(p.name, "it has no kernel in its memory: it is " + in_words(p.phase),
+                              "`dump: on-crash` in its manifest keeps the memory of a kernel that crashes");
+        return;
     }
 }
 
@@ -170,6 +175,8 @@ void Fleet::Impl::dispatch(Partition& p, Verb verb)
     if (p.phase.sub_state == SubState::returning) {
         p.job_waits = verb == Verb::start;
         p.rebooting = p.rebooting && p.job_waits;
+        if (verb == Verb::kill && p.hurry)
+            *p.hurry = true;
         return; // a stop or kill ends with the return
     }
     switch (verb) {
@@ -196,6 +203,8 @@ void Fleet::Impl::dispatch(Partition& p, Verb verb)
         return;
     case Verb::release:
         give_back(p, false);
+        return;
+    case Verb::dump: // begin_dump()
         return;
     }
 }
@@ -258,8 +267,17 @@ void Fleet::Impl::arm(Partition& p)
     }
 }
 
+// Steps of a partition's life. A dump holds the partition's lane, and must not hold up its life.
 void Fleet::Impl::submit(Partition& p, std::function<void()> work,
                          std::function<void(Partition&, std::optional<Error>)> done, Executor::Lanes more_lanes)
+{
+    if (p.dump)
+        p.dump->progress->cancelled = true;
+    submit_beside(p, std::move(work), std::move(done), std::move(more_lanes));
+}
+
+void Fleet::Impl::submit_beside(Partition& p, std::function<void()> work,
+                                std::function<void(Partition&, std::optional<Error>)> done, Executor::Lanes more_lanes)
 {
     more_lanes.push_back(p.name);
     environment.executor.submit(more_lanes, std::move(work),
@@ -335,12 +353,29 @@ std::uint32_t Fleet::begin(Verb verb, const std::string& name)
     return impl_->begin(*partition, verb);
 }
 
+std::uint32_t Fleet::begin_dump(const std::string& name, Dump dump)
+{
+    const auto partition = impl_->find(name);
+    return impl_->begin_dump(*partition, std::move(dump));
+}
+
+void Fleet::cancel(std::uint32_t job)
+{
+    for (const auto& found : jobs())
+        if (found.id == job && found.progress)
+            found.progress->cancelled = true;
+        else if (found.id == job)
+            throw wrong_state(found.partition, "only a memory dump can be cancelled",
+                              "parkerctl kill " + found.partition);
+}
+
 std::vector<Fleet::Job> Fleet::jobs() const
 {
     std::vector<Job> result;
     for (const auto& [name, partition] : impl_->partitions)
-        if (partition->job)
-            result.push_back(*partition->job);
+        for (const auto& job : {partition->job, partition->dump})
+            if (job)
+                result.push_back(*job);
     std::ranges::sort(result, {}, &Job::id);
     return result;
 }

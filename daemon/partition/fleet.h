@@ -1,6 +1,7 @@
 // SPDX-License-Identifier: LGPL-2.1-or-later
 #pragma once
 
+#include <atomic>
 #include <chrono>
 #include <cstdint>
 #include <filesystem>
@@ -10,6 +11,7 @@
 #include <string>
 #include <vector>
 
+#include "base/fd.h"
 #include "control/control.h"
 #include "firmware/firmware.h"
 #include "machine/machine.h"
@@ -52,6 +54,8 @@ struct Ending {
     std::string message; // why it failed
     RunRecord run;
     std::shared_ptr<const Manifest> manifest; // that it ran with, as far as that is known; may be null
+    // Becomes true when somebody wants the partition back at once: what takes long is given up then. May be null.
+    std::shared_ptr<const std::atomic<bool>> hurry = {};
 };
 
 // All partitions of the machine: what their manifests say, what the module holds, and the jobs that bring one to the
@@ -60,7 +64,7 @@ struct Ending {
 class Fleet {
 public:
     using Clock = std::chrono::steady_clock;
-    enum class Verb { start, stop, kill, reserve, release };
+    enum class Verb { start, stop, kill, reserve, release, dump };
 
     struct Environment {
         Control& control;
@@ -101,12 +105,31 @@ public:
     // then fails. While a partition that ended by itself is being returned, a start waits for it and a stop joins it.
     std::uint32_t begin(Verb verb, const std::string& name);
 
+    // Begins to write all of the partition's memory to a file, as introspect/core_writer.h says. Throws as begin(),
+    // also wrong_state for a kernel that runs, unless `live`: then memory changes while it is written. Such a job runs
+    // beside others, one for a partition, and whatever is to be done to the partition ends it (cancelled).
+    struct Dump {
+        Fd file;
+        bool live = false;
+        bool compress = false; // by zstd
+    };
+    std::uint32_t begin_dump(const std::string& name, Dump dump);
+
+    struct Progress { // written by one thread, read by others
+        std::atomic<std::uint64_t> bytes = 0;
+        std::atomic<std::uint64_t> bytes_total = 0; // 0: not known yet
+        std::atomic<bool> cancelled = false;
+    };
     struct Job {
         std::uint32_t id = 0;
         Verb verb = Verb::start;
         std::string partition;
+        std::shared_ptr<Progress> progress = {}; // of a dump; null: of any other
     };
     std::vector<Job> jobs() const;
+
+    // Has a dump given up soon. wrong_state: the job is another one, which only ends by itself or by a kill.
+    void cancel(std::uint32_t job);
 
     // Events: the module told of a change of this partition (its first heartbeat, its end); a deadline has passed.
     void on_module_event(const std::string& name);

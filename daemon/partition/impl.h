@@ -46,13 +46,15 @@ struct FleetPartition : std::enable_shared_from_this<FleetPartition> {
     std::string left_over;        // why something would not go back
     Findings run_findings;        // about it, from the last start
     std::optional<Fleet::Job> job;
+    std::optional<Fleet::Job> dump;                   // beside `job`
     bool job_waits = false;                           // for the end of a return that was under way when the job came
     std::optional<Error> job_error;                   // how the job will end, known before its end
     bool killed = false;                              // by a job that overtook a start in the worker
     std::optional<Fleet::Clock::time_point> deadline; // of the phase
     Fleet::Clock::time_point stop_by;                 // when stopping: then it is killed
     unsigned returns_failed = 0;
-    bool retrying = false; // a return is in the worker, tried again
+    std::shared_ptr<std::atomic<bool>> hurry; // of the last look that is under way
+    bool retrying = false;                    // a return is in the worker, tried again
 
     // What the module says, and what this was taken and started for.
     std::optional<HeldPartition> held;
@@ -105,6 +107,11 @@ struct Fleet::Impl {
     void arm(Partition& p);
     void submit(Partition& p, std::function<void()> work, std::function<void(Partition&, std::optional<Error>)> done,
                 Executor::Lanes more_lanes = {});
+    void submit_beside(Partition& p, std::function<void()> work,
+                       std::function<void(Partition&, std::optional<Error>)> done, Executor::Lanes more_lanes = {});
+
+    // dump.cpp
+    std::uint32_t begin_dump(Partition& p, Dump dump);
 
     // define.cpp: manifests
     void adopt(const HeldPartition& held);
@@ -126,7 +133,7 @@ struct Fleet::Impl {
     void press_power_button(Partition& p);
     void give_back(Partition& p, bool keep);
     void submit_return(Partition& p, bool keep);
-    LastLook last_look(const Partition& p, const std::shared_ptr<std::string>& cause) const;
+    LastLook last_look(Partition& p, const std::shared_ptr<std::string>& cause) const;
     void settle(Partition& p, bool keep, std::optional<Error> left);
     void retry(Partition& p);
 

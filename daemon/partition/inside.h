@@ -27,6 +27,7 @@ public:
     bool search(std::size_t pages);
     bool came_round() const { return search_.done(); } // the last search() ended with the last page
 
+    const introspect::PhysicalMemory& memory() const { return memory_; }               // until the next search()
     const introspect::Kernel* kernel() const { return kernel_ ? &*kernel_ : nullptr; } // null: not found
     // It was overwritten: look again.
     void drop_kernel() { kernel_.reset(); }
