@@ -9,6 +9,7 @@
 #include <ctime>
 #include <map>
 
+#include "base/bytes.h"
 #include "base/clock.h"
 #include "control/kernel.h"
 #include "daemon/faults.h"
@@ -53,6 +54,10 @@ Daemon::Daemon(Loop& loop, Log& log, DaemonOptions options)
 
 Daemon::~Daemon()
 {
+    ends_ = true;
+    for (const auto& job : fleet_.jobs())
+        if (job.progress)
+            job.progress->cancelled = true;
     workers_.stop(); // what it does is about the fleet, which goes before it
 }
 
@@ -286,28 +291,55 @@ HeldPartition Daemon::looked_into(HeldPartition held) const
 // In the workers.
 std::string Daemon::last_look(const Ending& ending)
 {
-    return logs_.end(looked_into(ending.held), {ending.run.id, ending.run.kernel_release, ending.run.started_usec},
-                     std::string{to_string(ending.result)},
-                     [this, &ending](const introspect::Kernel* kernel) { return examine(ending, kernel); });
+    std::filesystem::path report;
+    return logs_.end(
+        looked_into(ending.held), {ending.run.id, ending.run.kernel_release, ending.run.started_usec},
+        std::string{to_string(ending.result)}, ending.result == Result::reboot,
+        [this, &ending, &report](const introspect::Kernel* kernel) { return examine(ending, kernel, report); },
+        [this, &ending, &report](const Inside* inside) {
+            if (inside != nullptr && !report.empty() && ending.manifest &&
+                ending.manifest->dump == Manifest::Dump::on_crash)
+                keep_memory(ending, *inside, report);
+        });
 }
 
-std::string Daemon::examine(const Ending& ending, const introspect::Kernel* kernel)
+// A full disk, here and below, must not keep the partition from coming back.
+std::string Daemon::examine(const Ending& ending, const introspect::Kernel* kernel, std::filesystem::path& report)
 {
     const auto cause = kernel != nullptr ? introspect::cause_of_death(kernel->ring()) : std::string{};
     if (options_.state_directory.empty() || !CrashStore::is_crash(ending.result, cause))
         return cause;
     const auto& name = ending.held.name;
-    int priority = LOG_NOTICE;
-    std::string text;
     try {
-        text = "crash report: " + crashes_.save(ending, cause, realtime_usec(), kernel).string();
-    } catch (const Error& error) { // a full disk must not keep the partition from coming back
-        priority = LOG_ERR;
-        text = fmt::format("no crash report could be written: {}", error.what());
+        report = crashes_.save(ending, cause, realtime_usec(), kernel);
+        log_later(LOG_NOTICE, name, "crash report: " + report.string());
+    } catch (const Error& error) {
+        log_later(LOG_ERR, name, fmt::format("no crash report could be written: {}", error.what()));
     }
-    workers_.post(
-        [this, name, priority, text] { log_.write(priority, fmt::format("{}: {}", name, text), {.partition = name}); });
     return cause;
+}
+
+void Daemon::keep_memory(const Ending& ending, const Inside& inside, const std::filesystem::path& report)
+{
+    const auto& name = ending.held.name;
+    log_later(LOG_INFO, name, "its memory is being written to " + report.string());
+    try {
+        const auto bytes =
+            crashes_.add_memory(report, introspect::elf_core(inside.memory(), inside.kernel()),
+                                [this, &ending](std::uint64_t) { return !ends_ && !(ending.hurry && *ending.hurry); });
+        log_later(LOG_NOTICE, name,
+                  fmt::format("memory dump: {}/vmcore.zst, {}", report.string(), format_bytes(bytes)));
+    } catch (const Error& error) {
+        log_later(LOG_ERR, name, fmt::format("no memory dump could be written: {}", error.what()));
+    }
+}
+
+// From a worker.
+void Daemon::log_later(int priority, const std::string& partition, const std::string& text)
+{
+    workers_.post([this, priority, partition, text] {
+        log_.write(priority, fmt::format("{}: {}", partition, text), {.partition = partition});
+    });
 }
 
 void Daemon::autostart(const std::string& name)

@@ -1,6 +1,7 @@
 // SPDX-License-Identifier: LGPL-2.1-or-later
 #pragma once
 
+#include <atomic>
 #include <filesystem>
 #include <map>
 #include <memory>
@@ -74,7 +75,9 @@ private:
     void note_run(const std::string& name);
     HeldPartition looked_into(HeldPartition held) const;
     std::string last_look(const Ending& ending);
-    std::string examine(const Ending& ending, const introspect::Kernel* kernel);
+    std::string examine(const Ending& ending, const introspect::Kernel* kernel, std::filesystem::path& report);
+    void keep_memory(const Ending& ending, const Inside& inside, const std::filesystem::path& report);
+    void log_later(int priority, const std::string& partition, const std::string& text);
     void autostart(const std::string& name);
     void after_events();
     void on_time();
@@ -103,6 +106,7 @@ private:
     };
     std::map<std::string, Noted> states_; // as last logged
     unsigned reloads_ = 0;                // in the workers
+    std::atomic<bool> ends_ = false;
     std::vector<std::string> logged_findings_;
     bool status_changed_ = true;
 };

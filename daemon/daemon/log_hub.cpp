@@ -228,7 +228,8 @@ bool LogHub::find_kernel(Entry& entry)
     return false;
 }
 
-std::string LogHub::end(const HeldPartition& held, const LogRun& run, const std::string& result, const Autopsy& autopsy)
+std::string LogHub::end(const HeldPartition& held, const LogRun& run, const std::string& result, bool again,
+                        const Autopsy& autopsy, const Afterwards& afterwards)
 {
     Entry entry;
     {
@@ -259,10 +260,6 @@ std::string LogHub::end(const HeldPartition& held, const LogRun& run, const std:
     const auto cause = autopsy(kernel);
     for (const auto& follower : entry.followers)
         follower->end(result, cause);
-    if (entry.inside)
-        entry.inside->blot_out();
-    entry.inside.reset();
-
     const auto followers = std::make_shared<std::vector<std::unique_ptr<LogFollower>>>(std::move(entry.followers));
     tell([this, name = held.name, followers] {
         if (followers->empty())
@@ -270,6 +267,9 @@ std::string LogHub::end(const HeldPartition& held, const LogRun& run, const std:
         auto& back = entries_[name].followers;
         std::ranges::move(*followers, std::back_inserter(back));
     });
+    afterwards(entry.inside.get());
+    if (again && entry.inside)
+        entry.inside->blot_out();
     return cause;
 }
 

@@ -29,9 +29,11 @@ public:
     static constexpr std::chrono::milliseconds busy_interval{10};
     static constexpr std::size_t most_followers = 32; // of one partition
 
-    // What becomes of a kernel's end beside its followers: called in end()'s thread with the kernel in its memory, or
-    // null where none was found. Returns the cause, in a line.
+    // What becomes of a kernel's end beside its followers, both called in end()'s thread. First the cause, in a line,
+    // of the kernel in its memory, or of null where none was found. Then, when they have heard of the end, whatever
+    // takes longer; null: the memory cannot be mapped.
     using Autopsy = std::function<std::string(const introspect::Kernel*)>;
+    using Afterwards = std::function<void(const Inside*)>;
 
     explicit LogHub(Control& control);
     ~LogHub();
@@ -44,8 +46,10 @@ public:
     void gone(const std::string& name);                      // followers hear the end of it
 
     // In an executor's thread, while the partition's CPUs stand still: the last of the log goes out, and nothing of its
-    // memory is mapped any more when this returns. An exception of the autopsy's passes.
-    std::string end(const HeldPartition& held, const LogRun& run, const std::string& result, const Autopsy& autopsy);
+    // memory is mapped any more when this returns. An exception of the calls' passes. `again`: the next kernel may find
+    // this memory as it is.
+    std::string end(const HeldPartition& held, const LogRun& run, const std::string& result, bool again,
+                    const Autopsy& autopsy, const Afterwards& afterwards);
 
 private:
     using Clock = std::chrono::steady_clock;

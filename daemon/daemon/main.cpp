@@ -13,8 +13,9 @@
 
 namespace {
 
-void block_signals() // before there is a second thread: sd-event takes them from a signalfd
+void prepare_signals() // before there is a second thread: sd-event takes them from a signalfd
 {
+    (void)::signal(SIGPIPE, SIG_IGN); // who reads a dump may go away
     sigset_t set;
     sigemptyset(&set);
     for (const int signal : {SIGTERM, SIGINT, SIGHUP})
@@ -108,6 +109,6 @@ int main(int argc, char** argv)
     else if (!options.simulate)
         options.state_directory = "/var/lib/parker";
 
-    block_signals();
+    prepare_signals();
     return run(log, options);
 }

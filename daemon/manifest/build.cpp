@@ -44,6 +44,8 @@ public:
             manifest.kernel = kernel(*node);
         if (const auto* node = value(root, "isolation", Kind::map))
             manifest.dma = dma(words(*node, "dma", "isolation.dma"));
+        if (words(root, "dump", "dump") == "on-crash")
+            manifest.dump = Manifest::Dump::on_crash;
         if (const auto* node = value(root, "credentials", Kind::map))
             manifest.credentials = credentials(*node);
         if (const auto* node = value(root, "timeouts", Kind::map)) {

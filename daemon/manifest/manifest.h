@@ -23,6 +23,7 @@ struct Manifest {
     enum class Reserve { on_start, always };
     enum class Sharing { whole_cores, threads };
     enum class Dma { automatic, required, off };
+    enum class Dump { off, on_crash };
 
     struct Cpus {
         Position at;
@@ -66,6 +67,7 @@ struct Manifest {
     std::vector<Device> devices;
     Kernel kernel;
     Dma dma = Dma::automatic;
+    Dump dump = Dump::off;
     std::map<std::string, std::string> credentials;
     Timeouts timeouts;
 

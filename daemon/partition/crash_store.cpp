@@ -5,6 +5,7 @@
 #include <fmt/chrono.h>
 #include <fmt/format.h>
 #include <sys/stat.h>
+#include <sys/statvfs.h>
 #include <unistd.h>
 
 #include <algorithm>
@@ -24,6 +25,7 @@ namespace {
 
 constexpr std::size_t time_characters = 16; // "20240501T120000Z"
 constexpr std::string_view unfinished = ".new-";
+constexpr std::string_view memory_name = "vmcore.zst";
 
 struct Log {
     std::string text;
@@ -113,7 +115,7 @@ std::uint64_t size_of(const std::filesystem::path& folder)
     std::uint64_t bytes = 0;
     std::error_code gone;
     for (const auto& file : std::filesystem::directory_iterator{folder, gone})
-        if (const auto size = file.file_size(gone); !gone)
+        if (const auto size = file.file_size(gone); !gone && !file.path().filename().string().ends_with(memory_name))
             bytes += size;
     return bytes;
 }
@@ -174,14 +176,49 @@ std::filesystem::path CrashStore::save(const Ending& ending, const std::string& 
     return folder;
 }
 
-void CrashStore::prune() const
+std::uint64_t CrashStore::add_memory(const std::filesystem::path& report, const introspect::ElfCore& core,
+                                     const introspect::Proceed& proceed) const
 {
-    struct Kept {
-        std::string time;
-        std::filesystem::path folder;
-        std::string partition;
-        std::uint64_t bytes;
-    };
+    const auto path = report / memory_name;
+    const auto fresh = report / fmt::format("{}{}", unfinished, memory_name);
+    const auto reports = kept();
+    const auto ours =
+        std::ranges::find(reports, report.filename(), [](const Kept& one) { return one.folder.filename(); });
+    if (ours == reports.end())
+        throw Error{Code::failed, report, "is no report of a crash"};
+    std::size_t memories = 1;
+    std::error_code gone;
+    for (const auto& other : reports) {
+        if (other.partition != ours->partition)
+            continue; // another thread may be writing there
+        std::filesystem::remove(other.folder / fresh.filename(), gone);
+        if (std::filesystem::exists(other.folder / memory_name, gone) && ++memories > most_memories)
+            std::filesystem::remove(other.folder / memory_name, gone);
+    }
+
+    const Fd file{::open(fresh.c_str(), O_WRONLY | O_CREAT | O_TRUNC | O_NOFOLLOW | O_CLOEXEC, 0600)};
+    if (!file)
+        throw_errno(Code::failed, fresh, "cannot be opened");
+    try {
+        const auto bytes =
+            introspect::write_core(core, file.get(), introspect::Compression::zstd, [&](std::uint64_t done) {
+                struct statvfs space {};
+                if (::fstatvfs(file.get(), &space) == 0 && space.f_bavail < space.f_blocks / free_part)
+                    throw Error{Code::failed, path, "would leave less than a tenth of its file system free",
+                                "make room, or remove older reports"};
+                return proceed(done);
+            });
+        if (::rename(fresh.c_str(), path.c_str()) != 0)
+            throw_errno(Code::failed, path, "cannot be made");
+        return bytes;
+    } catch (const Error&) {
+        ::unlink(fresh.c_str());
+        throw;
+    }
+}
+
+std::vector<CrashStore::Kept> CrashStore::kept() const
+{
     std::vector<Kept> all;
     std::error_code gone;
     for (const auto& entry : std::filesystem::directory_iterator{directory_, gone}) {
@@ -190,13 +227,20 @@ void CrashStore::prune() const
             !is_partition_name(name.substr(0, name.size() - time_characters - 1)))
             continue; // nothing of ours, or one that is being made
         all.push_back({name.substr(name.size() - time_characters), entry.path(),
-                       name.substr(0, name.size() - time_characters - 1), size_of(entry.path())});
+                       name.substr(0, name.size() - time_characters - 1)});
     }
     std::ranges::sort(all, std::ranges::greater{}, &Kept::time);
+    return all;
+}
+
+void CrashStore::prune() const
+{
+    const auto all = kept();
     std::map<std::string, std::size_t> counts;
     std::uint64_t bytes = 0;
+    std::error_code gone;
     for (std::size_t i = 0; i < all.size(); ++i) {
-        bytes += all[i].bytes;
+        bytes += size_of(all[i].folder);
         if (++counts[all[i].partition] > most_reports || (bytes > most_bytes && i > 0))
             std::filesystem::remove_all(all[i].folder, gone);
     }

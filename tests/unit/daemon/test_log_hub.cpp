@@ -119,14 +119,18 @@ struct Stage {
     void runs(const std::string& id) { hub.runs(held(), {id, "6.1.0-test", 1'000'000}); }
     std::string end(const std::string& id, const std::string& result)
     {
-        return hub.end(held(), {id, "6.1.0-test", 1'000'000}, result, [](const introspect::Kernel* kernel) {
+        const auto autopsy = [](const introspect::Kernel* kernel) {
             return kernel == nullptr ? std::string{} : introspect::cause_of_death(kernel->ring());
-        });
+        };
+        return hub.end(held(), {id, "6.1.0-test", 1'000'000}, result, again, autopsy,
+                       [this](const Inside* inside) { seen = inside != nullptr && inside->kernel() != nullptr; });
     }
 
     SimulatedControl control{machine(), &SimulatedControl::Clock::now};
     Image image;
     std::vector<std::unique_ptr<Mapping>> mappings;
+    bool again = true; // the next kernel finds this memory as it is
+    bool seen = false; // a kernel was there at the end
     LogHub hub{control};
 };
 

@@ -62,6 +62,7 @@ TEST_CASE("what is not said has its default")
     CHECK(manifest.kernel.cmdline.value.empty());
     CHECK_FALSE(manifest.kernel.sha256);
     CHECK(manifest.dma == Manifest::Dma::automatic);
+    CHECK(manifest.dump == Manifest::Dump::off);
     CHECK(manifest.credentials.empty());
     CHECK(manifest.timeouts.boot == 60s);
     CHECK(manifest.timeouts.stop == 90s);
@@ -89,6 +90,7 @@ kernel:
     ro
   sha256: "9F86D081884C7D659A2FEAA0C55AD015A3BF4F1B2B0B822CD15D6C15B0F00A08"
 isolation: {dma: required}
+dump: on-crash
 credentials:
   system.hostname: db
   keys: |
@@ -117,6 +119,7 @@ timeouts: {boot: 2min, stop: 1500 ms, heartbeat: 1h}
     CHECK(manifest.kernel.cmdline.value == "root=/dev/nvme0n1p1 ro");
     CHECK(manifest.kernel.sha256->value == "9f86d081884c7d659a2feaa0c55ad015a3bf4f1b2b0b822cd15d6c15b0f00a08");
     CHECK(manifest.dma == Manifest::Dma::required);
+    CHECK(manifest.dump == Manifest::Dump::on_crash);
     CHECK(manifest.credentials ==
           std::map<std::string, std::string>{{"keys", "one\ntwo\n"}, {"system.hostname", "db"}});
     CHECK(manifest.timeouts.boot == 120s);

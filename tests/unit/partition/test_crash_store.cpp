@@ -1,6 +1,7 @@
 // SPDX-License-Identifier: LGPL-2.1-or-later
 #include <sys/stat.h>
 #include <unistd.h>
+#include <zstd.h>
 
 #include <catch2/catch.hpp>
 #include <fstream>
@@ -9,6 +10,7 @@
 #include <sstream>
 
 #include "image.h"
+#include "introspect/elf_core.h"
 #include "partition/crash_store.h"
 
 using namespace parker;
@@ -162,6 +164,59 @@ TEST_CASE("a report that cannot be written leaves nothing, and says so")
     store.save(ending(), "", time_usec, nullptr);
     CHECK_THROWS_AS(store.save(ending(), "", time_usec, nullptr), Error); // the same second
     CHECK(folder.names() == std::set<std::string>{"db-20240501T120000Z"});
+}
+
+TEST_CASE("a report gets its memory afterwards, whole or not at all")
+{
+    const Folder folder;
+    const CrashStore store{folder.path / "crash"};
+    const Image image;
+    const auto memory = image.memory();
+    const auto core = introspect::elf_core(memory, nullptr);
+    const auto report = store.save(ending(), "", time_usec, nullptr);
+    SECTION("whole")
+    {
+        const auto bytes = store.add_memory(report, core, [](std::uint64_t) { return true; });
+        CHECK(bytes == std::filesystem::file_size(report / "vmcore.zst"));
+        CHECK(mode(report / "vmcore.zst") == 0600);
+        const auto packed = content(report / "vmcore.zst");
+        CHECK(ZSTD_getFrameContentSize(packed.data(), packed.size()) == core.file_bytes);
+    }
+    SECTION("given up")
+    {
+        CHECK_THROWS_AS(store.add_memory(report, core, [](std::uint64_t) { return false; }), Error);
+        CHECK(std::filesystem::exists(report / "report.json"));
+        for (const auto& file : std::filesystem::directory_iterator{report})
+            CHECK(file.path().filename().string().find("vmcore") == std::string::npos);
+    }
+    SECTION("of what is no report")
+    {
+        CHECK_THROWS_AS(store.add_memory(folder.path, core, [](std::uint64_t) { return true; }), Error);
+    }
+}
+
+TEST_CASE("the newest memories of each partition are kept, and count in no other limit")
+{
+    const Folder folder;
+    const CrashStore store{folder.path / "crash"};
+    const Image image;
+    const auto memory = image.memory();
+    const auto core = introspect::elf_core(memory, nullptr);
+    const auto other = store.save(ending("web"), "", time_usec, nullptr);
+    store.add_memory(other, core, [](std::uint64_t) { return true; });
+    std::filesystem::resize_file(other / "vmcore.zst", 2 * CrashStore::most_bytes);
+    std::vector<std::filesystem::path> reports;
+    for (std::size_t i = 0; i < CrashStore::most_memories + 1; ++i) {
+        reports.push_back(store.save(ending(), "", time_usec + i * second, nullptr));
+        std::ofstream{reports.back() / ".new-vmcore.zst"} << "of a parkerd that was killed";
+        store.add_memory(reports.back(), core, [](std::uint64_t) { return true; });
+    }
+    CHECK_FALSE(std::filesystem::exists(reports.front() / "vmcore.zst"));
+    CHECK(std::filesystem::exists(reports.front() / "report.json"));
+    for (std::size_t i = 1; i < reports.size(); ++i)
+        CHECK(std::filesystem::exists(reports[i] / "vmcore.zst"));
+    CHECK(std::filesystem::exists(other / "vmcore.zst"));
+    CHECK_FALSE(std::filesystem::exists(reports.front() / ".new-vmcore.zst"));
 }
 
 TEST_CASE("which ends are crashes")

@@ -96,13 +96,17 @@ class Archive:
         plan = _run("apt-get", *self._options, "--no-install-recommends", "-s", "install", *packages)
         return sorted("=".join(found) for found in re.findall(r"^Inst (\S+) \((\S+)", plan, re.M))
 
+    def download(self, packages: list[str], folder: pathlib.Path) -> list[pathlib.Path]:
+        paths.remove(folder)
+        folder.mkdir(parents=True)
+        _run("apt-get", *self._options, "download", "-qq", *packages, cwd=folder)
+        return list(folder.iterdir())
+
     def unpack(self, packages: list[str], target: pathlib.Path) -> None:
         """Download packages and unpack them below target; nothing is installed."""
         target.mkdir(parents=True, exist_ok=True)
         debs = target / ".debs"
-        debs.mkdir()
-        _run("apt-get", *self._options, "download", "-qq", *packages, cwd=debs)
-        for deb in debs.iterdir():
+        for deb in self.download(packages, debs):
             _run("dpkg-deb", "-x", deb, target)
         paths.remove(debs)
 
@@ -156,6 +160,19 @@ class Kernel:
 
         name = f"headers/{self.name}-{paths.digest(self.version)}"
         return paths.cached(name, make) / f"usr/src/linux-headers-{self.release}"
+
+    @functools.cached_property
+    def symbols(self) -> pathlib.Path:
+        """Its vmlinux with debug symbols, which is a small part of a large package."""
+        package = f"linux-image-{self.release}-dbg"
+
+        def make(path: pathlib.Path) -> None:
+            [deb] = self._archive.download([package], path.with_name(f"{path.name}.debs"))
+            with subprocess.Popen(["dpkg-deb", "--fsys-tarfile", deb], stdout=subprocess.PIPE) as packed, open(path, "wb") as vmlinux:
+                subprocess.run(["tar", "-xOf-", f"./usr/lib/debug/boot/vmlinux-{self.release}"], stdin=packed.stdout, stdout=vmlinux, check=True)
+            paths.remove(deb.parent)
+
+        return paths.cached(f"symbols/{self.name}-{paths.digest(self.version)}", make)
 
     def closure(self, modules: list[str]) -> list[pathlib.Path]:
         """Files of these modules and of all they need, in the order to load them. Built-in ones need no file."""

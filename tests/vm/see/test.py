@@ -10,7 +10,8 @@ from road.test import DRIVE, MANIFEST, assert_all_back, cleanup, empty_drive, in
 
 CRASHES = "/var/lib/parker/crash"
 KERNELS = (("bullseye", "amd64"), ("bookworm", "amd64"), ("bookworm", "rt-amd64"), ("bookworm-backports", "amd64"))
-MACHINE = Config(applications=KERNELS)
+CLOUD = ("bookworm", "cloud-amd64")  # whose debug symbols are the smallest
+MACHINE = Config(applications=(*KERNELS, CLOUD))
 
 
 def drop(m: Machine, kernel: Kernel, job: str, initrd: bool = True) -> None:
