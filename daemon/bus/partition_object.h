@@ -24,6 +24,7 @@ private:
     void Stop(JobResult&& result, std::uint64_t flags) override;
     void Kill(JobResult&& result, std::uint64_t flags) override;
     void OpenLog(sdbus::Result<sdbus::UnixFd>&& result, std::uint64_t flags) override;
+    void GetVitals(sdbus::Result<Dictionary>&& result, std::uint64_t flags) override;
 
     std::string Name() override;
     std::string Description() override;
