@@ -32,7 +32,8 @@ void begin(const Context& context, const sdbus::Message& call, JobResult&& resul
 void check_flags(std::uint64_t flags); // invalid_argument unless 0
 std::string_view to_string(Fleet::Verb verb);
 
-using Dictionaries = std::vector<std::map<std::string, sdbus::Variant>>;
+using Dictionary = std::map<std::string, sdbus::Variant>;
+using Dictionaries = std::vector<Dictionary>;
 Dictionaries to_dictionaries(const Findings& findings, bool with_source_line);
 
 } // namespace parker::bus

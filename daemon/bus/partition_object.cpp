@@ -66,6 +66,30 @@ constexpr auto rows = std::to_array<Row>({
     {"Findings", findings_differ},
 });
 
+Dictionary to_dictionary(const Service::Vitals& vitals)
+{
+    Dictionary entries{{"Timestamp", sdbus::Variant{vitals.taken_usec}}};
+    const auto add = [&entries](const char* key, const auto& value) {
+        if (value)
+            entries.emplace(key, sdbus::Variant{*value});
+    };
+    const auto& kernel = vitals.kernel;
+    if (vitals.uptime_usec != 0)
+        entries.emplace("UptimeUSec", sdbus::Variant{vitals.uptime_usec});
+    if (kernel.load_average)
+        entries.emplace("LoadAverage",
+                        sdbus::Variant{std::vector<double>{kernel.load_average->begin(), kernel.load_average->end()}});
+    add("MemoryTotal", kernel.memory_total);
+    add("MemoryFree", kernel.memory_free);
+    using Number = std::uint64_t;
+    std::vector<sdbus::Struct<std::uint32_t, Number, Number, Number, Number, Number, Number>> cpus;
+    for (const auto& cpu : kernel.cpus)
+        cpus.emplace_back(cpu.number, cpu.user, cpu.nice, cpu.system, cpu.irq, cpu.softirq, cpu.steal);
+    if (!cpus.empty())
+        entries.emplace("CPUTimes", sdbus::Variant{cpus});
+    return entries;
+}
+
 } // namespace
 
 PartitionObject::PartitionObject(sdbus::IConnection& connection, const Context& context, Status status)
@@ -154,6 +178,34 @@ void PartitionObject::Dump(JobResult&& result, sdbus::UnixFd file, std::uint64_t
     };
     context_.authority.check(call(), action::dump_memory, {{"verb", "dump the memory of"}, {"partition", status_.name}},
                              answer);
+}
+
+void PartitionObject::GetVitals(sdbus::Result<Dictionary>&& result, std::uint64_t flags)
+{
+    const auto shared = std::make_shared<sdbus::Result<Dictionary>>(std::move(result));
+    const auto refuse = [&context = context_, shared](const Error& error) {
+        reply(*shared, context.on_bug, [&error]() -> Dictionary { throw Error{error}; });
+    };
+    const auto look = [&context = context_, shared, refuse, name = status_.name](const std::optional<Error>& refusal) {
+        try {
+            if (refusal)
+                throw Error{*refusal};
+            const auto state = context.fleet.status(name).state;
+            if (state == State::inactive || state == State::failed)
+                throw Error{Code::wrong_state, "partition " + name, "it does not run"};
+            context.host.vitals(name, [&context, shared](const Service::Vitals& vitals) {
+                reply(*shared, context.on_bug, [&vitals] { return to_dictionary(vitals); });
+            });
+        } catch (const Error& error) {
+            refuse(error);
+        }
+    };
+    try {
+        check_flags(flags);
+        context_.authority.check(call(), action::inspect, {{"verb", "look into"}, {"partition", status_.name}}, look);
+    } catch (const Error& error) {
+        refuse(error);
+    }
 }
 
 std::string PartitionObject::Name()

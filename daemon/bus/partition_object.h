@@ -25,6 +25,7 @@ private:
     void Kill(JobResult&& result, std::uint64_t flags) override;
     void OpenLog(sdbus::Result<sdbus::UnixFd>&& result, std::uint64_t flags) override;
     void Dump(JobResult&& result, sdbus::UnixFd file, std::uint64_t flags) override;
+    void GetVitals(sdbus::Result<Dictionary>&& result, std::uint64_t flags) override;
 
     std::string Name() override;
     std::string Description() override;

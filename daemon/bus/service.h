@@ -12,6 +12,7 @@
 
 #include "base/fd.h"
 #include "bus/names.h"
+#include "introspect/vitals.h"
 #include "partition/fleet.h"
 
 namespace parker::bus {
@@ -19,6 +20,13 @@ namespace parker::bus {
 // org.parker1 on the bus: translates, authorises, forwards; and asks systemd for units. All in the loop's thread.
 class Service : public FleetObserver {
 public:
+    // How a partition fares: what its kernel's books say, if one was found that tells, and since when it runs.
+    struct Vitals {
+        introspect::Vitals kernel;
+        std::uint64_t taken_usec = 0;  // CLOCK_MONOTONIC, of the look at the kernel's books
+        std::uint64_t uptime_usec = 0; // 0: not known
+    };
+
     // What the objects need of the daemon around them.
     class Host {
     public:
@@ -30,6 +38,7 @@ public:
         virtual void when_settled(std::function<void()> call) = 0;
         // A socket from which a partition's log can be read: schemas/org.parker1.Partition.xml, OpenLog.
         virtual Fd open_log(const std::string& partition, bool follow) = 0;
+        virtual void vitals(const std::string& partition, std::function<void(const Vitals&)> done) = 0;
         // What the manifests would come to now.
         virtual void plan(std::function<void(const std::optional<Error>&, Preview)> done) = 0;
         // An exception that nobody foresaw, or a broken connection: end the daemon.

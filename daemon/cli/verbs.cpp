@@ -22,6 +22,7 @@ std::span<const Verb> verbs()
         {"kill", "Stop partitions at once, whatever they do", declare_kill},
         {"log", "What a partition's kernel says", declare_log},
         {"dump", "A partition's memory, for crash(8) and drgn", declare_dump},
+        {"top", "How partitions fare at the moment: uptime, load, memory, CPUs", declare_top},
         {"events", "Follow what happens", declare_events},
         {"metrics", "States and counters for Prometheus", declare_metrics},
         {"explain", "What an error code means", declare_explain},

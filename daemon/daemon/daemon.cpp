@@ -39,7 +39,7 @@ Daemon::Daemon(Loop& loop, Log& log, DaemonOptions options)
     : loop_{loop}, log_{log}, options_{std::move(options)}, control_{make_control()}, crashes_{below(
                                                                                           options_.state_directory,
                                                                                           "crash")},
-      logs_{*control_}, workers_{loop}, fleet_{{.control = *control_,
+      workers_{loop}, logs_{*control_}, fleet_{{.control = *control_,
                                                 .executor = workers_,
                                                 .machine = [this] { return machine(); },
                                                 .now = &Fleet::Clock::now,
@@ -189,6 +189,21 @@ Fd Daemon::open_log(const std::string& partition, bool follow)
     return socket;
 }
 
+// The hub's thread only knows a number: what is to be done stays in the loop's.
+void Daemon::vitals(const std::string& partition, std::function<void(const bus::Service::Vitals&)> done)
+{
+    bus::Service::Vitals vitals;
+    if (const auto started = fleet_.status(partition).run_started_usec; started != 0)
+        vitals.uptime_usec = realtime_usec() - std::min(realtime_usec(), started);
+    const auto number = ++last_asked_;
+    vitals_asked_.emplace(number, std::move(done));
+    logs_.ask_vitals(partition, [this, number, vitals](const introspect::Vitals& kernel) mutable {
+        vitals.kernel = kernel;
+        vitals.taken_usec = monotonic_usec();
+        workers_.post([this, number, vitals] { vitals_asked_.extract(number).mapped()(vitals); });
+    });
+}
+
 void Daemon::broken(const std::string& what)
 {
     loop_.fail(std::make_exception_ptr(Error{Code::failed, "bus", what}));
@@ -276,6 +291,7 @@ void Daemon::note_run(const std::string& name)
         return;
     HeldPartition held;
     held.name = name;
+    held.cpus = status.cpus;
     held.memory = status.memory;
     logs_.runs(looked_into(held), {status.run_id, status.kernel_release, status.run_started_usec});
 }

@@ -60,6 +60,7 @@ private:
     void reload(Done done) override;
     void when_settled(std::function<void()> call) override;
     Fd open_log(const std::string& partition, bool follow) override;
+    void vitals(const std::string& partition, std::function<void(const bus::Service::Vitals&)> done) override;
     void plan(std::function<void(const std::optional<Error>&, Preview)> done) override;
     void broken(const std::string& what) override;
     std::string log_level() const override { return log_.level_name(); }
@@ -90,13 +91,15 @@ private:
     SimulatedControl* simulated_ = nullptr; // the same as control_, if it is one
     std::unique_ptr<Control> control_;
     CrashStore crashes_;
-    LogHub logs_;
     Workers workers_;
+    LogHub logs_; // whose thread posts to the workers
     Fleet fleet_;
     Seen seen_;
     std::unique_ptr<ModuleMonitor> monitor_;
     std::unique_ptr<DirectoryWatch> watch_;
     std::unique_ptr<bus::Service> service_;
+    std::map<std::uint64_t, std::function<void(const bus::Service::Vitals&)>> vitals_asked_; // by a number of their own
+    std::uint64_t last_asked_ = 0;
     std::vector<Loop::Handle> handles_;
     Loop::Handle deadline_;
     struct Noted {

@@ -100,6 +100,16 @@ Fd LogHub::open(const std::string& name, bool follow)
     return theirs;
 }
 
+void LogHub::ask_vitals(const std::string& name, VitalsAnswer answer)
+{
+    tell([this, name, answer = std::move(answer)] {
+        const auto now = Clock::now();
+        auto& entry = entries_[name];
+        entry.asks.push_back({answer, now + patience});
+        entry.keep_until = now + keep;
+    });
+}
+
 void LogHub::runs(const HeldPartition& held, const LogRun& run)
 {
     tell([this, held, run] {
@@ -110,6 +120,7 @@ void LogHub::runs(const HeldPartition& held, const LogRun& run)
         entry.run = run;
         entry.since = entry.search_at = Clock::now();
         entry.inside.reset();
+        entry.places.reset();
     });
 }
 
@@ -157,15 +168,22 @@ bool LogHub::round(Poll& poll)
     for (auto each = entries_.begin(); each != entries_.end();) {
         auto& entry = each->second;
         std::erase_if(entry.followers, [&poll](const auto& follower) { return poll.closed.contains(follower->id()); });
-        if (!entry.followers.empty() && entry.held) {
-            poll.wait_at_most(interval);
-            more = look(entry, poll) || more;
+        const auto now = Clock::now();
+        bool searching = false;
+        if (entry.held && entry.is_wanted(now)) {
+            if (!entry.followers.empty())
+                poll.wait_at_most(interval);
+            searching = look(entry, poll);
+            more = more || searching;
         }
+        answer(entry, searching);
         for (const auto& follower : entry.followers)
             follower->send();
         std::erase_if(entry.followers, [](const auto& follower) { return follower->done(); });
-        if (entry.followers.empty())
+        if (!entry.is_wanted(now))
             entry.inside.reset();
+        else if (entry.inside && entry.followers.empty())
+            poll.wait_at_most(std::chrono::ceil<std::chrono::milliseconds>(entry.keep_until - now));
         for (const auto& follower : entry.followers) {
             poll.fds.push_back({follower->fd(), static_cast<short>(follower->has_pending() ? POLLOUT : 0), 0});
             poll.followers.push_back(follower->id());
@@ -198,6 +216,7 @@ bool LogHub::look(Entry& entry, Poll& poll)
         for (const auto& follower : entry.followers)
             follower->unreadable("the kernel's log was overwritten; looking for it again");
         entry.inside->drop_kernel();
+        entry.places.reset();
     }
     return more;
 }
@@ -228,6 +247,38 @@ bool LogHub::find_kernel(Entry& entry)
     return false;
 }
 
+// Everybody who waits, once there is a kernel or none is to be expected soon.
+void LogHub::answer(Entry& entry, bool searching)
+{
+    const bool found = entry.held && entry.inside && entry.inside->kernel() != nullptr;
+    const auto now = Clock::now();
+    std::vector<Ask> due;
+    std::erase_if(entry.asks, [&due, now, waits = searching && !found](Ask& ask) {
+        if (waits && now < ask.until)
+            return false;
+        due.push_back(std::move(ask));
+        return true;
+    });
+    if (due.empty())
+        return;
+    const auto found_vitals = found ? vitals(entry) : introspect::Vitals{};
+    for (const auto& ask : due)
+        ask.answer(found_vitals);
+}
+
+// Of an entry whose kernel is found.
+introspect::Vitals LogHub::vitals(Entry& entry)
+{
+    const auto& kernel = *entry.inside->kernel();
+    if (!entry.places)
+        entry.places = introspect::VitalPlaces::find(kernel);
+    std::uint64_t bytes = 0;
+    for (const auto& range : entry.held->memory)
+        bytes += range.bytes();
+    return introspect::read_vitals(kernel.space(), *entry.places, bytes,
+                                   static_cast<unsigned>(entry.held->cpus.size()));
+}
+
 std::string LogHub::end(const HeldPartition& held, const LogRun& run, const std::string& result, bool again,
                         const Autopsy& autopsy, const Afterwards& afterwards)
 {
@@ -250,6 +301,7 @@ std::string LogHub::end(const HeldPartition& held, const LogRun& run, const std:
         reason = error.what();
     }
     const auto* kernel = entry.inside ? entry.inside->kernel() : nullptr;
+    answer(entry, false);
     for (const auto& follower : entry.followers) {
         follower->begin(run);
         if (kernel != nullptr)

@@ -15,12 +15,14 @@
 #include "base/fd.h"
 #include "control/control.h"
 #include "daemon/log_follower.h"
+#include "introspect/vitals.h"
 #include "partition/inside.h"
 
 namespace parker {
 
-// The logs of all partitions' kernels, for whoever follows them. A thread of its own looks into the memory of those
-// that are followed, ten times a second; nothing is mapped, and nothing wakes up, while nobody follows.
+// The logs of all partitions' kernels, for whoever follows them, and how these kernels fare, for whoever asks. A thread
+// of its own looks into the memory of those that are followed, ten times a second, and of those that are asked about;
+// nothing is mapped, and nothing wakes up, while nobody follows and nobody has asked for a while.
 class LogHub {
 public:
     static constexpr std::chrono::milliseconds interval{100};
@@ -28,12 +30,20 @@ public:
     static constexpr std::size_t busy_records = 100;
     static constexpr std::chrono::milliseconds busy_interval{10};
     static constexpr std::size_t most_followers = 32; // of one partition
+    // Who asks waits so long for a kernel to be found, and what is found is kept for so long after, as who asks often
+    // asks again.
+    static constexpr std::chrono::seconds patience{3};
+    static constexpr std::chrono::seconds keep{5};
 
     // What becomes of a kernel's end beside its followers, both called in end()'s thread. First the cause, in a line,
     // of the kernel in its memory, or of null where none was found. Then, when they have heard of the end, whatever
     // takes longer; null: the memory cannot be mapped.
     using Autopsy = std::function<std::string(const introspect::Kernel*)>;
     using Afterwards = std::function<void(const Inside*)>;
+
+    // What a kernel's books say; nothing in it where no kernel was found. Called once, in the hub's thread or end()'s,
+    // and must not wait.
+    using VitalsAnswer = std::function<void(const introspect::Vitals&)>;
 
     explicit LogHub(Control& control);
     ~LogHub();
@@ -42,6 +52,7 @@ public:
 
     // These never wait. open() gives the reader's end of a socket; too_large: that many read it already.
     Fd open(const std::string& name, bool follow);
+    void ask_vitals(const std::string& name, VitalsAnswer answer);
     void runs(const HeldPartition& held, const LogRun& run); // it has been started; may be said again
     void gone(const std::string& name);                      // followers hear the end of it
 
@@ -53,6 +64,10 @@ public:
 
 private:
     using Clock = std::chrono::steady_clock;
+    struct Ask {
+        VitalsAnswer answer;
+        Clock::time_point until;
+    };
     struct Entry {                         // of a partition
         std::optional<HeldPartition> held; // nothing: no kernel runs there
         LogRun run;
@@ -60,6 +75,11 @@ private:
         Clock::time_point search_at;
         std::unique_ptr<Inside> inside;
         std::vector<std::unique_ptr<LogFollower>> followers;
+        std::vector<Ask> asks;
+        Clock::time_point keep_until;                  // for those who may ask again
+        std::optional<introspect::VitalPlaces> places; // of this run's kernel, once somebody asked
+
+        bool is_wanted(Clock::time_point now) const { return !followers.empty() || now < keep_until; }
     };
     using Command = std::function<void()>; // changes entries_
     struct Poll;
@@ -71,6 +91,8 @@ private:
     bool round(Poll& poll); // true: there is more to do at once
     bool look(Entry& entry, Poll& poll);
     bool find_kernel(Entry& entry);
+    static void answer(Entry& entry, bool searching);
+    static introspect::Vitals vitals(Entry& entry);
 
     Control& control_;
     std::mutex commands_mutex_; // held for a moment only

@@ -1,17 +1,21 @@
 // SPDX-License-Identifier: LGPL-2.1-or-later
 // A partition's memory is whatever its kernel makes of it. The input overwrites parts of a good image, once before it
 // is looked at and once more while its log is followed; what is read out keeps the promises of the headers, and ends.
+#include <array>
 #include <cstdint>
 #include <cstdlib>
 #include <cstring>
 #include <iostream>
 #include <span>
+#include <string_view>
 
 #include "image.h"
 #include "introspect/kernel.h"
 #include "introspect/log_cursor.h"
 #include "introspect/note.h"
 #include "introspect/panic.h"
+#include "introspect/symbols.h"
+#include "introspect/vitals.h"
 
 using namespace parker::introspect;
 
@@ -46,7 +50,7 @@ private:
 // What is worth hitting, by its physical address; the last two are everywhere.
 std::uint64_t target(std::uint64_t kind, std::uint64_t offset)
 {
-    switch (kind % 10) {
+    switch (kind % 14) {
     case 0:
         return Image::note_at + offset % 2048;
     case 1:
@@ -64,6 +68,14 @@ std::uint64_t target(std::uint64_t kind, std::uint64_t offset)
     case 7:
         return Image::range_start[1] + Image::range_bytes[1] - 0x2000 + offset % 0x1000;
     case 8:
+        return Image::physical_of(Image::variables_at) + offset % 0x300;
+    case 9:
+        return Image::times_physical(0) + offset % (3 * Image::percpu_bytes);
+    case 10: // the tables of symbols: count, base, offsets, tokens, names
+        return Image::physical_of(Image::symbols_at) + offset % 0x5000;
+    case 11:
+        return Image::physical_of(Image::names_at) + offset % 0x1800;
+    case 12:
         return Image::range_start[0] + offset % (Image::range_bytes[0] - 8);
     default:
         return Image::range_start[1] + offset % (Image::range_bytes[1] - 8);
@@ -97,13 +109,35 @@ void follow(const Kernel& kernel, LogCursor& cursor, bool dead)
     require(watch.line().size() <= PanicWatch::most_bytes, "the length of a line");
 }
 
+// Of a partition with all of the image's memory and two CPUs.
+void feel(const Kernel& kernel)
+{
+    constexpr std::uint64_t memory_bytes = Image::range_bytes[0] + Image::range_bytes[1];
+    constexpr unsigned cpus = 2;
+    constexpr std::array<std::string_view, 3> names{"_stext", "filler_7", "nothing"};
+    if (const auto symbols = Symbols::open(kernel.space(), kernel.info())) {
+        const auto found = symbols->find(names);
+        require(found.size() == names.size(), "a place for each name");
+        require(!found[0] || found[0] == kernel.info().symbol("_stext"), "the symbol that the note has");
+    }
+    const auto vitals = read_vitals(kernel.space(), VitalPlaces::find(kernel), memory_bytes, cpus);
+    require(vitals.memory_total.value_or(0) <= memory_bytes, "the memory that there is");
+    require(vitals.memory_free.value_or(0) <= vitals.memory_total.value_or(0), "free memory");
+    require(vitals.cpus.size() <= cpus, "the CPUs that there are");
+    for (const auto load : vitals.load_average.value_or(std::array<double, 3>{}))
+        require(load >= 0 && load <= 1e6, "a load");
+}
+
 } // namespace
 
 extern "C" int LLVMFuzzerTestOneInput(const std::uint8_t* data, std::size_t size)
 {
     Input input{{data, size}};
     const auto options = input.number(1);
-    Image image{{.five_levels = (options & 1) != 0, .tight = (options & 2) != 0}};
+    using Form = Image::Options::Symbols;
+    Image image{{.five_levels = (options & 1) != 0,
+                 .tight = (options & 2) != 0,
+                 .symbols = (options & 4) != 0 ? Form::absolute_percpu : Form::plain}};
     for (auto lines = options >> 2; lines > 0; --lines)
         image.log(std::string(lines * 29 % 200, static_cast<char>('a' + lines % 26)));
     overwrite(image, input, 8);
@@ -118,7 +152,9 @@ extern "C" int LLVMFuzzerTestOneInput(const std::uint8_t* data, std::size_t size
         require(!kernel->release().empty(), "a release");
         LogCursor cursor;
         follow(*kernel, cursor, false);
+        feel(*kernel);
         overwrite(image, input, 8);
+        feel(*kernel);
         follow(*kernel, cursor, false);
         follow(*kernel, cursor, true);
         break;

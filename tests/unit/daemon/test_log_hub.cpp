@@ -5,8 +5,10 @@
 #include <unistd.h>
 
 #include <array>
+#include <atomic>
 #include <catch2/catch.hpp>
 #include <cstring>
+#include <future>
 #include <nlohmann/json.hpp>
 
 #include "control/simulated.h"
@@ -83,6 +85,32 @@ private:
     std::string text_;
 };
 
+// Counts what is mapped.
+class CountingControl : public SimulatedControl {
+public:
+    using SimulatedControl::SimulatedControl;
+
+    std::unique_ptr<Mapping> map(const MemoryRange& range) override
+    {
+        return std::make_unique<Counted>(SimulatedControl::map(range), mapped);
+    }
+
+    std::atomic<int> mapped = 0;
+
+private:
+    struct Counted : Mapping {
+        Counted(std::unique_ptr<Mapping> mapping, std::atomic<int>& count) : real{std::move(mapping)}, mapped{count}
+        {
+            ++mapped;
+        }
+        ~Counted() override { --mapped; }
+        std::span<std::byte> bytes() override { return real->bytes(); }
+
+        std::unique_ptr<Mapping> real;
+        std::atomic<int>& mapped;
+    };
+};
+
 struct Stage {
     explicit Stage(Image::Options options = {}) : image{std::move(options)}
     {
@@ -91,7 +119,7 @@ struct Stage {
         for (unsigned node = 0; node < 2; ++node)
             control.take_memory("db", node, Image::range_bytes[node]);
         for (const auto& range : held().memory)
-            mappings.push_back(control.map(range));
+            mappings.push_back(control.SimulatedControl::map(range));
         show_all();
     }
 
@@ -126,7 +154,16 @@ struct Stage {
                        [this](const Inside* inside) { seen = inside != nullptr && inside->kernel() != nullptr; });
     }
 
-    SimulatedControl control{machine(), &SimulatedControl::Clock::now};
+    introspect::Vitals vitals()
+    {
+        const auto told = std::make_shared<std::promise<introspect::Vitals>>();
+        auto answer = told->get_future();
+        hub.ask_vitals("db", [told](const introspect::Vitals& vitals) { told->set_value(vitals); });
+        REQUIRE(answer.wait_for(20s) == std::future_status::ready);
+        return answer.get();
+    }
+
+    CountingControl control{machine(), &SimulatedControl::Clock::now};
     Image image;
     std::vector<std::unique_ptr<Mapping>> mappings;
     bool again = true; // the next kernel finds this memory as it is
@@ -301,4 +338,70 @@ TEST_CASE("The number of readers is limited, and those that left do not count")
         }
     }
     CHECK(readers.size() == LogHub::most_followers);
+}
+
+TEST_CASE("Who asks is told how the kernel fares, followed or not")
+{
+    Stage stage{{.symbols = Image::Options::Symbols::plain}};
+    stage.image.poke(Image::physical_of(Image::online_at), 1); // of the image's CPUs: the partition has one
+    stage.show_all();
+    stage.runs("1");
+    std::optional<Reader> reader;
+    if (GENERATE(false, true)) {
+        reader.emplace(stage.hub.open("db", true));
+        CHECK(reader->line() == "run 1");
+    }
+    const auto vitals = stage.vitals();
+    CHECK(vitals.load_average == std::array{1.5, 0.25, 0.0});
+    CHECK(vitals.memory_total == 4 * MiB);
+    REQUIRE(vitals.cpus.size() == 1);
+    CHECK(stage.control.mapped == 2); // it is kept, for who asks again
+
+    SECTION("as it is now, not as it was")
+    {
+        const auto one = std::uint64_t{1} << 11;
+        std::memcpy(&stage.mappings.at(0)->bytes()[Image::physical_of(Image::load_at) - Image::range_start[0]], &one,
+                    8);
+        CHECK(stage.vitals().load_average == std::array{1.0, 0.25, 0.0});
+    }
+    SECTION("and nothing of it stays when the partition ends")
+    {
+        CHECK(stage.end("1", "hung").empty());
+        CHECK(stage.control.mapped == 0);
+        CHECK_FALSE(stage.vitals().load_average); // nothing runs there
+        CHECK(stage.control.mapped == 0);
+        stage.hub.gone("db");
+        CHECK_FALSE(stage.vitals().load_average);
+    }
+    SECTION("also of the next kernel, whose symbols lie elsewhere")
+    {
+        stage.end("1", "reboot");
+        stage.image = Image{{.symbols = Image::Options::Symbols::absolute_percpu}};
+        stage.image.poke(Image::physical_of(Image::online_at), 1);
+        stage.show_all();
+        stage.runs("2");
+        CHECK(stage.vitals().cpus.size() == 1);
+    }
+}
+
+TEST_CASE("What was kept for those who ask goes when nobody asks again")
+{
+    Stage stage{{.symbols = Image::Options::Symbols::plain}};
+    stage.runs("1");
+    CHECK(stage.vitals().load_average);
+    CHECK(stage.control.mapped == 2);
+    for (int i = 0; i < 600 && stage.control.mapped != 0; ++i)
+        ::usleep(100'000);
+    CHECK(stage.control.mapped == 0);
+    CHECK(stage.vitals().load_average);
+}
+
+TEST_CASE("A kernel that keeps no symbols, or is none, tells nothing, and at once")
+{
+    Stage stage;
+    stage.runs("1");
+    CHECK_FALSE(stage.vitals().load_average);
+    std::memset(stage.mappings.at(0)->bytes().data(), 0, stage.mappings.at(0)->bytes().size());
+    stage.runs("2");
+    CHECK(stage.vitals().cpus.empty());
 }

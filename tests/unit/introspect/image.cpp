@@ -34,6 +34,10 @@ Image::Image(Options options) : options_{std::move(options)}
         map(text_virtual(place), text_physical(place), 1, present | no_execute);
     std::memcpy(at(physical_of(uts_at) + 4 + 2 * 65), options_.release.c_str(), options_.release.size() + 1);
     make_ring();
+    if (options_.symbols != Options::Symbols::none) {
+        make_variables();
+        make_symbols();
+    }
     put_note(note_at, note());
 }
 
@@ -136,7 +140,7 @@ std::string Image::note() const
            "OFFSET(prb_data_ring.size_bits)=0\nOFFSET(prb_data_ring.data)=8\n"
            "NUMBER(phys_base)=" +
            std::to_string(physical_base) + "\nNUMBER(pgtable_l5_enabled)=" + (options_.five_levels ? "1" : "0") +
-           "\nKERNELOFFSET=" + hex(kernel_offset) + "\nNUMBER(sme_mask)=0\n";
+           "\nKERNELOFFSET=" + hex(kernel_offset) + "\nNUMBER(sme_mask)=0\n" + note_of_symbols();
 }
 
 void Image::put_note(std::uint64_t physical, std::string_view text)
@@ -145,6 +149,25 @@ void Image::put_note(std::uint64_t physical, std::string_view text)
     std::memcpy(at(physical), head, sizeof head);
     std::memcpy(at(physical + 12), "VMCOREINFO\0", 12);
     std::memcpy(at(physical + 24), text.data(), text.size());
+}
+
+void Image::make_variables()
+{
+    const auto set = [this](std::uint64_t at, std::uint64_t value) { poke(physical_of(at), value); };
+    set(load_at, 3 << 10); // 1.5, 0.25, 0
+    set(load_at + 8, 1 << 9);
+    set(pages_total_at, 1024);
+    set(zones_at, 256);
+    set(cpu_ids_at, 3);
+    set(online_at, 0b101);
+    const auto times = options_.symbols == Options::Symbols::plain ? virtual_of(times_at) : times_absolute;
+    for (unsigned cpu = 0; cpu < 3; ++cpu) {
+        const auto area = text_virtual(0) + 0x40'0000 + cpu * percpu_bytes;
+        map(area, align_down(times_physical(cpu), page_bytes), 1, present | no_execute);
+        set(percpu_offsets_at + cpu * 8, area + times_physical(cpu) % page_bytes - times);
+        for (unsigned i = 0; i < 10; ++i)
+            poke(times_physical(cpu) + i * 8, (cpu + 1) * 1'000'000'000ULL + i);
+    }
 }
 
 // _DEFINE_PRINTKRB() of kernel/printk/printk_ringbuffer.h

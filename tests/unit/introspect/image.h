@@ -9,6 +9,7 @@
 #include <string>
 #include <string_view>
 
+#include "base/bytes.h"
 #include "introspect/memory.h"
 
 namespace parker::introspect {
@@ -24,6 +25,7 @@ public:
         unsigned count_bits = 4;
         unsigned size_bits = 12; // at least a page
         std::string release = "6.1.0-test";
+        enum class Symbols { none, absolute_percpu, plain } symbols = Symbols::none; // before 6.0; until 6.14; later
     };
     explicit Image(Options options);
     Image() : Image{Options{}} {}
@@ -48,6 +50,12 @@ public:
     void finalize(std::uint64_t id);
     std::uint64_t written() const { return seq_; } // records
 
+    // With symbols: the table (image_symbols.cpp), and what a kernel of two CPUs, 0 and 2, keeps of how it fares.
+    static constexpr std::uint64_t percpu_bytes = page_bytes;
+    static constexpr std::uint64_t times_physical(unsigned cpu) { return 0x1'0004'0000 + cpu * percpu_bytes + 0x100; }
+    static constexpr std::uint64_t times_absolute = 0x1f600; // kernel_cpustat, where per-CPU variables begin at 0
+    std::string note_of_symbols() const;
+
     // Anything else: a value in memory, by where the kernel has it.
     void poke(std::uint64_t physical, std::uint64_t value);
     std::uint64_t peek(std::uint64_t physical) const;
@@ -66,6 +74,13 @@ public:
     // Offsets in the kernel's image, which is one large page.
     static constexpr std::uint64_t top_table_at = 0x2000, prb_at = 0x4000, ring_at = 0x5000, uts_at = 0x6000,
                                    descs_at = 0x10000, infos_at = 0x40000;
+    static constexpr std::uint64_t variables_at = 0x60000, load_at = variables_at, pages_total_at = variables_at + 0x20,
+                                   zones_at = variables_at + 0x40, cpu_ids_at = variables_at + 0x60,
+                                   online_at = variables_at + 0x80, percpu_offsets_at = variables_at + 0x100,
+                                   times_at = variables_at + 0x200;
+    static constexpr std::uint64_t symbols_at = 0x70000, symbol_count_at = symbols_at, symbol_base_at = symbols_at + 8,
+                                   symbol_offsets_at = symbols_at + 0x1000, tokens_at = symbols_at + 0x4000,
+                                   token_index_at = tokens_at + 0x400, names_at = symbols_at + 0xf800;
     static constexpr std::uint64_t note_at = 0x1'0003'0000; // physical
 
 private:
@@ -74,6 +89,8 @@ private:
     void map(std::uint64_t address, std::uint64_t physical, unsigned level, std::uint64_t flags);
     std::uint64_t text_physical(std::uint64_t place) const;
     void make_ring();
+    void make_variables();
+    void make_symbols();
     std::uint64_t make_room(std::size_t text_bytes, std::uint64_t& next);
 
     Options options_;
