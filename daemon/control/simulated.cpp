@@ -132,6 +132,12 @@ std::optional<HeldPartition> SimulatedControl::find(const std::string& name)
     return held;
 }
 
+std::optional<std::uint64_t> SimulatedControl::heartbeat(const std::string& name)
+{
+    const auto held = find(name);
+    return held ? std::optional{held->heartbeat} : std::nullopt;
+}
+
 void SimulatedControl::create(const std::string& name)
 {
     const std::lock_guard lock{mutex_};
