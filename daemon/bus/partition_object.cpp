@@ -304,23 +304,24 @@ std::string PartitionObject::CommandLine()
     return utf8(status_.cmdline);
 }
 
-Status PartitionObject::now() const
+// It moves without a signal.
+parker::Heartbeat PartitionObject::heartbeat() const
 {
     try {
-        return context_.fleet.status(status_.name);
+        return context_.fleet.heartbeat(status_.name);
     } catch (const Error&) { // gone, and about to go here too
-        return status_;
+        return {};
     }
 }
 
 std::uint64_t PartitionObject::Heartbeat()
 {
-    return now().heartbeat;
+    return heartbeat().count;
 }
 
 std::uint64_t PartitionObject::HeartbeatTimestamp()
 {
-    return now().heartbeat_usec;
+    return heartbeat().usec;
 }
 
 bool PartitionObject::NeedRestart()

@@ -59,7 +59,7 @@ private:
     Dictionaries Findings() override;
 
     const sdbus::Message& call() const;
-    Status now() const; // for what moves without a signal
+    parker::Heartbeat heartbeat() const;
 
     const Context& context_;
     Status status_;

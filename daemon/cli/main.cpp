@@ -4,6 +4,7 @@
 #include <map>
 
 #include "base/error.h"
+#include "base/wrap.h"
 #include "cli/verb.h"
 
 namespace {
@@ -50,6 +51,10 @@ int main(int argc, char** argv)
 {
     Common common;
     CLI::App app{"Partitions of this machine, each with a kernel of its own.", "parkerctl"};
+    app.formatter_fn([](const CLI::App* command, const std::string& name, CLI::AppFormatMode mode) {
+        const CLI::Formatter formatter;
+        return parker::wrapped(formatter.make_help(command, name, mode), formatter.get_column_width());
+    });
     app.set_version_flag("--version", PARKER_VERSION);
     app.fallthrough(); // so that these may stand behind the verb, too
     app.require_subcommand(0, 1);

@@ -67,6 +67,7 @@ public:
     virtual std::uint32_t apic_id(unsigned cpu) = 0;
     virtual std::vector<HeldPartition> list() = 0; // ordered by name; empty without the module
     virtual std::optional<HeldPartition> find(const std::string& name) = 0;
+    virtual std::optional<std::uint64_t> heartbeat(const std::string& name) = 0; // as find() says it, for less
 
     virtual void create(const std::string& name) = 0;
     virtual void destroy(const std::string& name) = 0;

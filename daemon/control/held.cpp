@@ -142,6 +142,11 @@ bool parse_devices(std::string_view text, HeldPartition& held)
     return std::ranges::adjacent_find(held.devices) == held.devices.end();
 }
 
+void read_heartbeat(Reader& reader, std::uint64_t& heartbeat)
+{
+    reader.read("heartbeat", [&heartbeat](std::string_view text) { return assign(heartbeat, number(text, 10)); });
+}
+
 } // namespace
 
 bool is_partition_name(std::string_view name)
@@ -178,10 +183,20 @@ std::optional<HeldPartition> read_held(const std::filesystem::path& class_direct
     reader.read("dma", [&held](std::string_view text) {
         return assign(held.dma, one_of(text, std::array{Dma::none, Dma::confined, Dma::open}));
     });
-    reader.read("heartbeat", [&held](std::string_view text) { return assign(held.heartbeat, number(text, 10)); });
+    read_heartbeat(reader, held.heartbeat);
     if (reader.gone())
         return std::nullopt;
     return held;
+}
+
+std::optional<std::uint64_t> read_heartbeat(const std::filesystem::path& class_directory, const std::string& name)
+{
+    if (!is_partition_name(name))
+        return std::nullopt;
+    std::uint64_t heartbeat = 0;
+    Reader reader{class_directory / name};
+    read_heartbeat(reader, heartbeat);
+    return reader.gone() ? std::nullopt : std::optional{heartbeat};
 }
 
 std::vector<HeldPartition> read_all_held(const std::filesystem::path& class_directory)

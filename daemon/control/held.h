@@ -18,6 +18,9 @@ bool is_partition_name(std::string_view name);
 // Throws kernel_refused for anything that is not written as documented: better no answer than a guess at what is held.
 std::optional<HeldPartition> read_held(const std::filesystem::path& class_directory, const std::string& name);
 
+// Of this alone, the heartbeat.
+std::optional<std::uint64_t> read_heartbeat(const std::filesystem::path& class_directory, const std::string& name);
+
 // All of them, ordered by name; none if the folder is missing.
 std::vector<HeldPartition> read_all_held(const std::filesystem::path& class_directory);
 

@@ -165,6 +165,11 @@ std::optional<HeldPartition> KernelControl::find(const std::string& name)
     return held ? std::optional{with_remembered(std::move(*held))} : std::nullopt;
 }
 
+std::optional<std::uint64_t> KernelControl::heartbeat(const std::string& name)
+{
+    return read_heartbeat(paths_.class_directory, name);
+}
+
 void KernelControl::create(const std::string& name)
 {
     auto argument = parker::argument<parker_partition>(name);

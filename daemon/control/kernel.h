@@ -30,6 +30,7 @@ public:
     std::uint32_t apic_id(unsigned cpu) override;
     std::vector<HeldPartition> list() override;
     std::optional<HeldPartition> find(const std::string& name) override;
+    std::optional<std::uint64_t> heartbeat(const std::string& name) override;
     void create(const std::string& name) override;
     void destroy(const std::string& name) override;
     void take_cpus(const std::string& name, const CpuSet& cpus) override;

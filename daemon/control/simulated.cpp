@@ -7,6 +7,7 @@
 #include <algorithm>
 #include <array>
 #include <cerrno>
+#include <thread>
 
 #include "control/held.h"
 #include "control/in_use.h"
@@ -51,8 +52,17 @@ SimulatedControl::SimulatedControl(const Machine& machine, std::function<Clock::
 
 SimulatedControl::~SimulatedControl() = default;
 
-void SimulatedControl::enter(Call call, const std::string& name, const std::string& detail)
+// As in the module, nothing that only looks waits for what takes long.
+void SimulatedControl::enter(Lock& lock, Call call, const std::string& name, const std::string& detail)
 {
+    const auto slow = std::ranges::find_if(
+        slow_, [call, &name](const Slowness& each) { return each.call == call && each.name == name; });
+    if (slow != slow_.end()) {
+        const auto time = slow->time;
+        lock.unlock();
+        std::this_thread::sleep_for(time);
+        lock.lock();
+    }
     if (nth_ && --nth_->first == 0) {
         const Error error = nth_->second;
         nth_.reset();
@@ -132,10 +142,16 @@ std::optional<HeldPartition> SimulatedControl::find(const std::string& name)
     return held;
 }
 
+std::optional<std::uint64_t> SimulatedControl::heartbeat(const std::string& name)
+{
+    const auto held = find(name);
+    return held ? std::optional{held->heartbeat} : std::nullopt;
+}
+
 void SimulatedControl::create(const std::string& name)
 {
-    const std::lock_guard lock{mutex_};
-    enter(Call::create, name);
+    Lock lock{mutex_};
+    enter(lock, Call::create, name);
     if (!is_partition_name(name))
         refuse(EINVAL, PARKER_WHY_NONE, object(name), "creating it");
     if (partitions_.contains(name))
@@ -156,8 +172,8 @@ void SimulatedControl::create(const std::string& name)
 
 void SimulatedControl::destroy(const std::string& name)
 {
-    const std::lock_guard lock{mutex_};
-    enter(Call::destroy, name);
+    Lock lock{mutex_};
+    enter(lock, Call::destroy, name);
     const auto& held = stopped(name).held;
     if (!held.cpus.empty() || !held.memory.empty() || !held.devices.empty())
         refuse(EBUSY, PARKER_WHY_NONE, object(name), "ending it");
@@ -166,8 +182,8 @@ void SimulatedControl::destroy(const std::string& name)
 
 void SimulatedControl::take_cpus(const std::string& name, const CpuSet& cpus)
 {
-    const std::lock_guard lock{mutex_};
-    enter(Call::take_cpus, name, cpus.to_string());
+    Lock lock{mutex_};
+    enter(lock, Call::take_cpus, name, cpus.to_string());
     auto& partition = stopped(name);
     CpuSet held;
     for (const auto& [other, entry] : partitions_)
@@ -188,8 +204,8 @@ void SimulatedControl::take_cpus(const std::string& name, const CpuSet& cpus)
 
 void SimulatedControl::give_cpus(const std::string& name, const CpuSet& cpus)
 {
-    const std::lock_guard lock{mutex_};
-    enter(Call::give_cpus, name, cpus.to_string());
+    Lock lock{mutex_};
+    enter(lock, Call::give_cpus, name, cpus.to_string());
     auto& held = stopped(name).held;
     if (const auto strange = (cpus - held.cpus).first())
         refuse(EINVAL, PARKER_WHY_NOT_HELD, "CPU " + std::to_string(*strange), "giving it back");
@@ -224,8 +240,8 @@ std::optional<MemoryRange> SimulatedControl::allocate(unsigned node, std::uint64
 
 std::vector<MemoryRange> SimulatedControl::take_memory(const std::string& name, unsigned node, std::uint64_t bytes)
 {
-    const std::lock_guard lock{mutex_};
-    enter(Call::take_memory, name, format_bytes(bytes) + " of node " + std::to_string(node));
+    Lock lock{mutex_};
+    enter(lock, Call::take_memory, name, format_bytes(bytes) + " of node " + std::to_string(node));
     auto& held = stopped(name).held;
     const auto take = [this, &held, node](std::uint64_t piece) {
         if (held.memory.size() == PARKER_RANGES_MAX)
@@ -241,8 +257,8 @@ std::vector<MemoryRange> SimulatedControl::take_memory(const std::string& name, 
 
 void SimulatedControl::give_memory(const std::string& name, const MemoryRange& range)
 {
-    const std::lock_guard lock{mutex_};
-    enter(Call::give_memory, name, format_bytes(range.bytes()));
+    Lock lock{mutex_};
+    enter(lock, Call::give_memory, name, format_bytes(range.bytes()));
     auto& partition = stopped(name);
     if (std::erase(partition.held.memory, range) == 0)
         refuse(EINVAL, PARKER_WHY_NOT_HELD, object(name), "giving back memory");
@@ -264,11 +280,11 @@ void SimulatedControl::mount(const Bdf& device)
 
 void SimulatedControl::take_devices(const std::string& name, const std::vector<Bdf>& devices, bool confine)
 {
-    const std::lock_guard lock{mutex_};
+    Lock lock{mutex_};
     std::string list;
     for (const auto& bdf : devices)
         list += (list.empty() ? "" : ",") + bdf.to_string();
-    enter(Call::take_devices, name, list + (confine ? " confined" : ""));
+    enter(lock, Call::take_devices, name, list + (confine ? " confined" : ""));
     auto& held = stopped(name).held;
     for (const auto& bdf : devices) {
         const auto* function = machine_.function(bdf);
@@ -298,8 +314,8 @@ void SimulatedControl::take_devices(const std::string& name, const std::vector<B
 
 void SimulatedControl::give_devices(const std::string& name, const std::vector<Bdf>& devices)
 {
-    const std::lock_guard lock{mutex_};
-    enter(Call::give_devices, name);
+    Lock lock{mutex_};
+    enter(lock, Call::give_devices, name);
     auto& held = stopped(name).held;
     for (const auto& bdf : devices)
         if (std::erase(held.lost, bdf) + std::erase(held.devices, bdf) == 0)
@@ -336,8 +352,8 @@ std::unique_ptr<Mapping> SimulatedControl::map(const MemoryRange& range)
         std::shared_ptr<Memory> memory_;
         std::span<std::byte> bytes_;
     };
-    const std::lock_guard lock{mutex_};
-    enter(Call::map, "");
+    Lock lock{mutex_};
+    enter(lock, Call::map, "");
     auto memory = range.start < range.end ? memory_at(range) : nullptr;
     if (!memory)
         throw Error{Code::kernel_refused, "simulated machine", "no partition holds that memory"};
@@ -347,8 +363,8 @@ std::unique_ptr<Mapping> SimulatedControl::map(const MemoryRange& range)
 
 void SimulatedControl::start(const std::string& name, const StartPoint& at)
 {
-    const std::lock_guard lock{mutex_};
-    enter(Call::start, name, "CPU " + std::to_string(at.cpu));
+    Lock lock{mutex_};
+    enter(lock, Call::start, name, "CPU " + std::to_string(at.cpu));
     auto& partition = stopped(name);
     if (!partition.held.cpus.contains(at.cpu))
         refuse(EINVAL, PARKER_WHY_NOT_HELD, "CPU " + std::to_string(at.cpu), "starting on it");
@@ -368,8 +384,8 @@ void SimulatedControl::start(const std::string& name, const StartPoint& at)
 
 void SimulatedControl::kill(const std::string& name)
 {
-    const std::lock_guard lock{mutex_};
-    enter(Call::kill, name);
+    Lock lock{mutex_};
+    enter(lock, Call::kill, name);
     auto& held = named(name).held;
     held.exit = held.state == State::running ? Exit::killed : Exit::none;
     held.state = State::idle;

@@ -52,6 +52,7 @@ public:
     std::uint32_t apic_id(unsigned cpu) override; // twice the CPU's number
     std::vector<HeldPartition> list() override;
     std::optional<HeldPartition> find(const std::string& name) override;
+    std::optional<std::uint64_t> heartbeat(const std::string& name) override;
     void create(const std::string& name) override;
     void destroy(const std::string& name) override;
     void take_cpus(const std::string& name, const CpuSet& cpus) override;
@@ -87,6 +88,8 @@ public:
     // or the nth of any kind from now (1: the next).
     void fail(Call call, Error error, unsigned times = 1, std::string name = {});
     void fail_nth(unsigned nth, Error error);
+    // Every call of this kind for the partition takes so long, of real time, before it does anything.
+    void slow_down(Call call, std::chrono::milliseconds time, std::string name);
 
     // The calls that changed something, in their order: "take_cpus db 2-3".
     std::vector<std::string> history() const;
@@ -101,6 +104,11 @@ private:
         Error error;
         unsigned times;
     };
+    struct Slowness {
+        Call call;
+        std::string name;
+        std::chrono::milliseconds time;
+    };
     struct Fate {
         std::optional<HeldPartition::Exit> exit;
         Clock::duration after;
@@ -108,7 +116,8 @@ private:
 
     Partition& stopped(const std::string& name);
     Partition& named(const std::string& name);
-    void enter(Call call, const std::string& name, const std::string& detail = {});
+    using Lock = std::unique_lock<std::mutex>;
+    void enter(Lock& lock, Call call, const std::string& name, const std::string& detail = {});
     std::optional<MemoryRange> allocate(unsigned node, std::uint64_t bytes) const;
     std::shared_ptr<Memory> memory_at(const MemoryRange& range);
     void beat(Partition& partition, bool& told);
@@ -119,6 +128,7 @@ private:
     mutable std::mutex mutex_; // reading may come from another thread
     std::map<std::string, std::unique_ptr<Partition>> partitions_;
     std::vector<Failure> failures_;
+    std::vector<Slowness> slow_;
     std::map<std::string, Fate> fates_; // by partition
     std::optional<std::pair<unsigned, Error>> nth_;
     std::vector<Bdf> mounted_;

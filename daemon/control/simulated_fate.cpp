@@ -110,6 +110,12 @@ void SimulatedControl::fail_nth(unsigned nth, Error error)
     nth_.emplace(nth, std::move(error));
 }
 
+void SimulatedControl::slow_down(Call call, std::chrono::milliseconds time, std::string name)
+{
+    const std::lock_guard lock{mutex_};
+    slow_.push_back({call, std::move(name), time});
+}
+
 std::vector<std::string> SimulatedControl::history() const
 {
     const std::lock_guard lock{mutex_};

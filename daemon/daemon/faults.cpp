@@ -51,13 +51,16 @@ void inject(SimulatedControl& control, const std::string& fault)
             control.mount(*device);
             return;
         }
-    const auto parts = split(fault);
+    auto parts = split(fault);
+    const bool slow = parts.front() == "slow";
+    if (slow)
+        parts.erase(parts.begin());
     const Error no_such{Code::usage, "--fault", "'" + fault + "' is no fault", "like take-memory:db or panic:db:10s"};
     if (parts.size() < 2 || parts.size() > 3 || !is_partition_name(parts[1]))
         throw Error{no_such};
 
     const auto fate = std::ranges::find(fates, parts[0], [](const auto& each) { return each.first; });
-    if (fate != fates.end()) {
+    if (fate != fates.end() && !slow) {
         const auto after = parts.size() == 3 ? parse_duration(parts[2]) : std::nullopt;
         if (!after)
             throw Error{no_such};
@@ -65,6 +68,13 @@ void inject(SimulatedControl& control, const std::string& fault)
         return;
     }
     const auto call = SimulatedControl::find_call(parts[0]);
+    if (slow) {
+        const auto time = parts.size() == 3 ? parse_duration(parts[2]) : std::nullopt;
+        if (!call || !time)
+            throw Error{no_such};
+        control.slow_down(*call, *time, parts[1]);
+        return;
+    }
     const auto times = parts.size() == 3 ? parse_times(parts[2]) : std::optional{1U};
     if (!call || !times)
         throw Error{no_such};

@@ -7,6 +7,7 @@
 #include <cstdlib>
 #include <optional>
 
+#include "base/wrap.h"
 #include "daemon/daemon.h"
 #include "daemon/faults.h"
 #include "manifest/load.h"
@@ -58,6 +59,10 @@ int main(int argc, char** argv)
     std::string level;
 
     CLI::App app{"Partitions of this machine, each with a kernel of its own, as /etc/parker.d says.", "parkerd"};
+    app.formatter_fn([](const CLI::App* command, const std::string& name, CLI::AppFormatMode mode) {
+        const CLI::Formatter formatter;
+        return parker::wrapped(formatter.make_help(command, name, mode), formatter.get_column_width());
+    });
     app.set_version_flag("--version", PARKER_VERSION);
     app.add_option("--config", config,
                    "Directory of manifests, instead of /etc/parker.d, /run/parker.d, /usr/lib/parker.d; "

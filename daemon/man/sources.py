@@ -2,6 +2,7 @@
 """What the programs, the schema and the D-Bus XML say of themselves: the one source of man pages and completion."""
 
 import dataclasses
+import itertools
 import json
 import os
 import pathlib
@@ -78,8 +79,8 @@ def command(program: pathlib.Path, name: str, *verb: str) -> Command:
             current.append(line)
         elif line or current is sections.get("footer"):
             current.append(line)
-    text = sections[""][0]
-    if text.startswith("Usage:"):
+    text = " ".join(itertools.takewhile(lambda line: not line.startswith("Usage:"), sections[""]))
+    if not text:
         raise Undocumented(f"{name} {' '.join(verb)}")
     lists = [[option(*entry, is_positional) for entry in entries(sections.get(section, []))]
              for section, is_positional in (("Positionals", True), ("Options", False))]

@@ -54,11 +54,8 @@ std::vector<Fleet::Impl::Ref> Fleet::Impl::all() const
     return result;
 }
 
-Status Fleet::Impl::status(Partition& p)
+Status Fleet::Impl::status(const Partition& p)
 {
-    if (p.runs())
-        if (const auto held = environment.control.find(p.name))
-            read_heartbeat(p, held->heartbeat);
     Status status;
     status.name = p.name;
     status.state = p.phase.state;
@@ -69,8 +66,6 @@ Status Fleet::Impl::status(Partition& p)
         status.error_code = info(p.failure->code()).name;
         status.suggestion = p.failure->suggestion();
     }
-    status.heartbeat = p.heartbeat;
-    status.heartbeat_usec = p.heartbeat_usec;
     status.state_change_usec = p.state_change_usec;
     status.need_restart = p.need_restart();
     status.need_reload = p.broken;
@@ -340,6 +335,15 @@ std::vector<std::string> Fleet::names() const
 Status Fleet::status(const std::string& name) const
 {
     return impl_->status(*impl_->find(name));
+}
+
+Heartbeat Fleet::heartbeat(const std::string& name) const
+{
+    auto& p = *impl_->find(name);
+    if (p.runs())
+        if (const auto count = impl_->environment.control.heartbeat(name))
+            impl_->read_heartbeat(p, *count);
+    return {p.heartbeat, p.heartbeat_usec};
 }
 
 const Findings& Fleet::findings() const

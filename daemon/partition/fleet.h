@@ -97,7 +97,8 @@ public:
 
     std::vector<std::string> names() const;
     Status status(const std::string& name) const; // no_such_partition, or invalid_manifest if it never had a good one
-    const Findings& findings() const;             // of all files
+    Heartbeat heartbeat(const std::string& name) const; // as it is now; what does not run keeps its last; as status()
+    const Findings& findings() const;                   // of all files
 
     // Begin a job and return its id, or throw: no_such_partition, busy, wrong_state, invalid_manifest. Jobs end by
     // FleetObserver::job_removed, which may come before begin() returns. Start ends with the first heartbeat, stop with

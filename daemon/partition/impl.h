@@ -97,7 +97,7 @@ struct Fleet::Impl {
     // fleet.cpp: jobs, and what all of them need
     Ref find(const std::string& name) const;
     std::vector<Ref> all() const;
-    Status status(Partition& p);
+    static Status status(const Partition& p);
     std::uint32_t begin(Partition& p, Verb verb);
     void check(const Partition& p, Verb verb) const;
     void dispatch(Partition& p, Verb verb);

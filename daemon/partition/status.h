@@ -59,7 +59,14 @@ struct Counters {
     std::uint64_t stop_usec = 0;     // of all `stops` together, from the button until everything was given back
 };
 
-// All that is known of one partition at one moment: what D-Bus, the command line and the tests look at.
+// The application kernel's own word that it is alive.
+struct Heartbeat {
+    std::uint64_t count = 0;
+    std::uint64_t usec = 0; // CLOCK_REALTIME when it was last seen to move; 0: never
+};
+
+// All that is known of one partition at one moment, but for its heart: what D-Bus, the command line and the tests look
+// at.
 struct Status {
     std::string name;
     std::string description;
@@ -77,11 +84,9 @@ struct Status {
     HeldPartition::Dma dma = HeldPartition::Dma::none;
     std::string kernel_image;
     std::string kernel_release;
-    std::string cmdline;                // as given to the running kernel, else the manifest's
-    std::string run_id;                 // of the kernel that runs now; empty: none does, or it is not known
-    std::uint64_t run_started_usec = 0; // CLOCK_REALTIME; 0: not known
-    std::uint64_t heartbeat = 0;
-    std::uint64_t heartbeat_usec = 0;    // CLOCK_REALTIME when it was last seen to move; 0: never
+    std::string cmdline;                 // as given to the running kernel, else the manifest's
+    std::string run_id;                  // of the kernel that runs now; empty: none does, or it is not known
+    std::uint64_t run_started_usec = 0;  // CLOCK_REALTIME; 0: not known
     std::uint64_t state_change_usec = 0; // CLOCK_REALTIME
     bool need_restart = false;           // runs with another definition than the manifest's
     bool need_reload = false;            // the manifest has become invalid: the last good definition is used

@@ -511,7 +511,9 @@ class Faults(BusTest):
 
     def test_options_that_are_none(self):
         for option, said in (("--fault=take-memory", "is no fault"), ("--fault=panic:db:soon", "is no fault"),
-                             ("--fault=dance:db", "is no fault"), ("--memory-floor=4", "is no size")):
+                             ("--fault=dance:db", "is no fault"),
+                             ("--fault=slow:db:2s", "is no fault"), ("--fault=slow:take-memory:db", "is no fault"),
+                             ("--fault=slow:panic:db:2s", "is no fault"), ("--memory-floor=4", "is no size")):
             with self.subTest(option=option):
                 done = subprocess.run([PARKERD, "--simulate", "--session", option], capture_output=True, text=True,
                                       stdin=subprocess.DEVNULL, env=self.house.environment, timeout=PATIENCE)

@@ -37,6 +37,7 @@ TEST_CASE("what is held is read as the module writes it")
     CHECK(held->devices == std::vector{*Bdf::parse("01:00.0"), *Bdf::parse("02:00.0")});
     CHECK(held->lost == std::vector{*Bdf::parse("01:00.0")});
     CHECK(held->heartbeat == 42);
+    CHECK(read_heartbeat(folder / "", "db") == 42U);
     CHECK(held->dma == HeldPartition::Dma::confined);
 }
 

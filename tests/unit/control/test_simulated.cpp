@@ -4,7 +4,9 @@
 #include <parker.h>
 #include <parker_control.h>
 
+#include <atomic>
 #include <cstring>
+#include <thread>
 
 #include "control/simulated.h"
 
@@ -54,6 +56,25 @@ struct Simulation {
 const std::vector<Bdf> both{*Bdf::parse("01:00.0"), *Bdf::parse("01:00.1")};
 
 } // namespace
+
+TEST_CASE("what is slow holds up nobody who only looks")
+{
+    Simulation s;
+    s.control.create("db");
+    s.control.slow_down(SimulatedControl::Call::take_cpus, 1s, "db");
+    std::atomic<bool> done = false;
+    std::thread taking{[&s, &done] {
+        s.control.take_cpus("db", CpuSet{2});
+        done = true;
+    }};
+    std::this_thread::sleep_for(100ms); // it has begun
+    CHECK(s.control.find("db")->cpus.empty());
+    s.control.create("web");
+    s.control.take_cpus("web", CpuSet{3}); // this is somebody else
+    CHECK_FALSE(done);
+    taking.join();
+    CHECK(s.control.find("db")->cpus == CpuSet{2});
+}
 
 TEST_CASE("the simulated machine keeps the module's rules")
 {

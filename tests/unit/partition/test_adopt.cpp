@@ -25,6 +25,7 @@ TEST_CASE("a new daemon finds a running partition running, and all that can be k
     rig.define({{}});
     rig.start();
     const auto before = rig.status();
+    const auto beats = rig.fleet->heartbeat("db").count;
     rig.new_daemon();
     CHECK(rig.phase() == "active/running");
     rig.define({{}});
@@ -35,7 +36,7 @@ TEST_CASE("a new daemon finds a running partition running, and all that can be k
     CHECK(after.memory == before.memory);
     CHECK(after.kernel_release == before.kernel_release);
     CHECK(after.cmdline == before.cmdline);
-    CHECK(after.heartbeat == before.heartbeat);
+    CHECK(rig.fleet->heartbeat("db").count == beats);
     CHECK_FALSE(after.need_restart);
     const auto job = rig.fleet->begin(Verb::stop, "db");
     rig.pass(5s);

@@ -57,8 +57,8 @@ TEST_CASE("a start takes, loads, starts and is done with the first heartbeat")
     CHECK(status.devices == std::vector{*Bdf::parse(Rig::drive)});
     CHECK(status.kernel_release == "6.1.0");
     CHECK(status.cmdline == "ro quiet");
-    CHECK(status.heartbeat == 1);
-    CHECK(status.heartbeat_usec != 0);
+    CHECK(rig.fleet->heartbeat("db").count == 1);
+    CHECK(rig.fleet->heartbeat("db").usec != 0);
     CHECK(status.manifest_path == "/etc/parker.d/db.yaml");
     CHECK(memory_says(*rig.control, status.memory.front().start, "firmware"));
 
@@ -74,10 +74,10 @@ TEST_CASE("the heartbeat that is shown is the latest")
     Rig rig;
     rig.define({{}});
     rig.start();
-    const auto before = rig.status().heartbeat;
+    const auto before = rig.fleet->heartbeat("db").count;
     const auto told = rig.log.size();
     rig.pass(5s);
-    CHECK(rig.status().heartbeat == before + 5);
+    CHECK(rig.fleet->heartbeat("db").count == before + 5);
     CHECK(rig.log.size() == told); // no signal for each beat
 }
 
@@ -452,7 +452,7 @@ TEST_CASE("memory that is kept for the next run is zero again by then")
     rig.drain();
     CHECK(memory_says(*rig.control, far, std::string_view{"\0\0\0\0\0\0", 6}));
     CHECK(rig.outcome(job) == "under way"); // the last run's heartbeat does not count
-    CHECK(rig.status().heartbeat == 0);
+    CHECK(rig.fleet->heartbeat("db").count == 0);
 }
 
 TEST_CASE("a reservation by hand lasts until it is released")
