@@ -74,9 +74,9 @@ def eventually(condition, what: str):
     raise AssertionError(f"not within {PATIENCE} s: {what}")
 
 
-def resident_mib(pid: int) -> float:
+def resident_mib(pid: int, kind: str = "VmRSS") -> float:
     status = pathlib.Path(f"/proc/{pid}/status").read_text()
-    return int(re.search(r"^VmRSS:\s+(\d+) kB$", status, re.M)[1]) / 1024
+    return int(re.search(rf"^{kind}:\s+(\d+) kB$", status, re.M)[1]) / 1024
 
 
 def switches(pid: int) -> int:
