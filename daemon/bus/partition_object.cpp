@@ -96,7 +96,6 @@ PartitionObject::PartitionObject(sdbus::IConnection& connection, const Context& 
     : AdaptorInterfaces{connection, partition_path(status.name)}, context_{context}, status_{std::move(status)}
 {
     registerAdaptor();
-    emitInterfacesAddedSignal();
 }
 
 PartitionObject::~PartitionObject()

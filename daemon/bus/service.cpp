@@ -18,10 +18,10 @@ namespace parker::bus {
 struct Service::Impl {
     Impl(sd_event* event, Kind kind, Fleet& fleet, Host& host, Facts facts);
 
-    void add_partition(const std::string& name)
+    PartitionObject& add_partition(const std::string& name)
     {
-        partitions.try_emplace(name,
-                               std::make_unique<PartitionObject>(*connection, context, context.fleet.status(name)));
+        auto object = std::make_unique<PartitionObject>(*connection, context, context.fleet.status(name));
+        return *partitions.try_emplace(name, std::move(object)).first->second;
     }
     void add_job(const Fleet::Job& job)
     {
@@ -71,6 +71,7 @@ Service::Impl::Impl(sd_event* event, Kind kind, Fleet& fleet, Host& host, Facts 
       manager{*connection, context, std::move(facts)}, log_control{*connection, host},
       attachment{event, *connection, [&host](const std::exception_ptr& failure) { tell(host, failure); }}
 {
+    // Without a signal: before the name is taken nobody would get it.
     for (const auto& name : fleet.names())
         add_partition(name);
     for (const auto& job : fleet.jobs())
@@ -125,7 +126,7 @@ void Service::acquire_name()
 
 void Service::partition_appeared(const std::string& name)
 {
-    impl_->add_partition(name);
+    impl_->add_partition(name).emitInterfacesAddedSignal();
 }
 
 void Service::partition_changed(const std::string& name)

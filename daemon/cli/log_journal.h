@@ -3,7 +3,7 @@
 
 #include <string>
 
-#include "cli/log_tail.h"
+#include "cli/log_event.h"
 
 namespace parker::cli {
 

@@ -1,11 +1,10 @@
 // SPDX-License-Identifier: LGPL-2.1-or-later
 #include "daemon/autostart.h"
 
-#include <cstdio>
 #include <fstream>
 #include <utility>
 
-#include "base/error.h"
+#include "control/state_file.h"
 
 namespace parker {
 
@@ -21,32 +20,23 @@ Seen::Seen(std::filesystem::path file) : file_{std::move(file)}
 bool Seen::add(const std::string& name)
 {
     const bool added = names_.insert(name).second;
-    if (added)
-        save();
+    changed_ = changed_ || added;
     return added;
 }
 
 void Seen::remove(const std::string& name)
 {
-    if (names_.erase(name) > 0)
-        save();
+    changed_ = names_.erase(name) > 0 || changed_;
 }
 
-void Seen::save() const
+void Seen::save()
 {
-    if (file_.empty())
+    if (!std::exchange(changed_, false) || file_.empty())
         return;
-    auto fresh = file_;
-    fresh += ".new";
-    {
-        std::ofstream stream{fresh, std::ios::trunc};
-        for (const auto& name : names_)
-            stream << name << '\n';
-        if (!stream.flush())
-            throw_errno(Code::failed, fresh, "writing");
-    }
-    if (std::rename(fresh.c_str(), file_.c_str()) != 0)
-        throw_errno(Code::failed, file_, "renaming");
+    std::string text;
+    for (const auto& name : names_)
+        text += name + '\n';
+    write_state(file_, text);
 }
 
 } // namespace parker

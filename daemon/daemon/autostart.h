@@ -15,12 +15,12 @@ public:
 
     bool add(const std::string& name); // true: it is new
     void remove(const std::string& name);
+    void save(); // what has changed; once for many names, as each time writes all. Throws Error
 
 private:
-    void save() const;
-
     std::filesystem::path file_;
     std::set<std::string> names_;
+    bool changed_ = false;
 };
 
 } // namespace parker

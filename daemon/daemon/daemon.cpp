@@ -389,6 +389,7 @@ void Daemon::after_events()
         if (const auto event = simulated_->next_event(); event && (!next || *event < *next))
             next = event;
     deadline_->at(next);
+    seen_.save();
     if (std::exchange(status_changed_, false))
         sd_notifyf(0, "STATUS=%s", status_line().c_str());
 }

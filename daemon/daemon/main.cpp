@@ -1,6 +1,7 @@
 // SPDX-License-Identifier: LGPL-2.1-or-later
 #include <CLI/CLI.hpp>
 #include <fmt/format.h>
+#include <malloc.h>
 #include <systemd/sd-daemon.h>
 
 #include <csignal>
@@ -22,6 +23,14 @@ void prepare_signals() // before there is a second thread: sd-event takes them f
     for (const int signal : {SIGTERM, SIGINT, SIGHUP})
         sigaddset(&set, signal);
     ::sigprocmask(SIG_BLOCK, &set, nullptr);
+}
+
+// Left to itself, malloc(3) would come to keep as much memory as the largest initrd has that was ever loaded, for each
+// thread that loaded one: see M_MMAP_THRESHOLD and M_ARENA_MAX in mallopt(3).
+void give_memory_back()
+{
+    (void)::mallopt(M_MMAP_THRESHOLD, 128 << 10); // as it is at first, but for good
+    (void)::mallopt(M_ARENA_MAX, 2);
 }
 
 int run(parker::Log& log, const parker::DaemonOptions& options)
@@ -115,5 +124,6 @@ int main(int argc, char** argv)
         options.state_directory = "/var/lib/parker";
 
     prepare_signals();
+    give_memory_back();
     return run(log, options);
 }

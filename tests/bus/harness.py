@@ -5,6 +5,7 @@ import contextlib
 import json
 import os
 import pathlib
+import re
 import signal
 import socket
 import subprocess
@@ -71,6 +72,17 @@ def eventually(condition, what: str):
             return value
         time.sleep(0.05)
     raise AssertionError(f"not within {PATIENCE} s: {what}")
+
+
+def resident_mib(pid: int, kind: str = "VmRSS") -> float:
+    status = pathlib.Path(f"/proc/{pid}/status").read_text()
+    return int(re.search(rf"^{kind}:\s+(\d+) kB$", status, re.M)[1]) / 1024
+
+
+def switches(pid: int) -> int:
+    """How often its threads have been given a CPU: one that sleeps and is woken up counts one more."""
+    statuses = [(task / "status").read_text() for task in pathlib.Path(f"/proc/{pid}/task").iterdir()]
+    return sum(int(count) for status in statuses for count in re.findall(r"ctxt_switches:\s+(\d+)$", status, re.M))
 
 
 class House:

@@ -1,6 +1,7 @@
 // SPDX-License-Identifier: LGPL-2.1-or-later
 #include "image.h"
 
+#include <atomic>
 #include <cstdio>
 #include <cstring>
 #include <stdexcept>
@@ -58,6 +59,8 @@ std::byte* Image::at(std::uint64_t physical) const
 void Image::poke(std::uint64_t physical, std::uint64_t value)
 {
     std::memcpy(at(physical), &value, sizeof value);
+    // As of WRITE_ONCE(): one who reads at the same time sees things in the order of the ring's protocol.
+    std::atomic_signal_fence(std::memory_order_seq_cst);
 }
 
 std::uint64_t Image::peek(std::uint64_t physical) const

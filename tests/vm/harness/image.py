@@ -15,6 +15,7 @@ PACKAGES = [
     "systemd", "systemd-sysv", "dbus", "udev", "polkitd", "kmod", "pciutils", "iproute2", "e2fsprogs", "openssh-server",
     "procps", "zstd", "busybox-static", "util-linux", "dmidecode", "kexec-tools",
     "python3",  # for Ansible
+    "systemd-container",  # for systemd-machined, which parkerd is held against
     # what parkerd links against
     "libfmt9", "libgcrypt20", "libhwloc15", "libpci3", "libsdbus-c++1", "libspdlog1.10", "libsystemd0", "libudev1", "libyaml-cpp0.7",
 ]
