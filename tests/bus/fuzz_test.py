@@ -109,14 +109,15 @@ class Client:
 
     def close(self) -> None:
         self.bus.disconnect()
-        while self.sockets:
-            os.close(self.sockets.pop())
+        for fds in (self.sockets, self.values.pipes):
+            while fds:
+                os.close(fds.pop())
 
     async def run(self, until: float, everybody: list["Client"]) -> None:
         """Rounds of all that there is to call, in any order, until everybody together has had an answer of all."""
         while True:
             calls = await self.offered("/")
-            self.values.words = [*NAMES * 10, *sorted({word for call in calls for word in (call.path, call.interface, call.member)})]
+            self.values.words = [*NAMES * 40, *sorted({word for call in calls for word in (call.path, call.interface, call.member)})]
             # What may be gone soon comes first, and what the product does is done more often than it is asked about.
             self.numbers.shuffle(calls)
             calls += [call for call in calls if call.interface.startswith("org.parker1.") for _ in range(3)]
@@ -127,8 +128,9 @@ class Client:
                     return
                 burst = [calls.pop() for _ in range(min(len(calls), self.numbers.randint(1, BURST)))]
                 await asyncio.gather(*[self.make(self.twist(call)) for call in burst])
-                while len(self.sockets) > self.numbers.randint(0, READERS):
-                    os.close(self.sockets.pop(self.numbers.randrange(len(self.sockets))))
+                for fds in (self.sockets, self.values.pipes):
+                    while len(fds) > self.numbers.randint(0, READERS):
+                        os.close(fds.pop(self.numbers.randrange(len(fds))))
 
     async def offered(self, path: str) -> list[Call]:
         """All calls that an object and those below it offer now; none if it is gone meanwhile."""

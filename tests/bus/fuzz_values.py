@@ -26,6 +26,7 @@ class Values:
         self._numbers = numbers
         self._room = ROOM
         self._fds: list[int] = []
+        self.pipes: list[int] = []  # that somebody may write to
         self.words: list[str] = []  # that mean something to who is called
 
     def body(self, signature: str) -> tuple[list, list[int]]:
@@ -68,7 +69,7 @@ class Values:
             case "d":
                 return self._numbers.choice([0.0, -0.0, 1.5, float("inf"), float("-inf"), float("nan"), 5e-324])
             case "h":
-                self._fds.append(os.open("/dev/null", os.O_RDWR | os.O_CLOEXEC))
+                self._fds.append(self._file())
                 return len(self._fds) - 1
             case "v":
                 inner = self._numbers.choice(VARIANTS) if depth < DEPTH and self._room > 0 else "s"
@@ -78,6 +79,17 @@ class Values:
             case "a":
                 return self._array(kind.children[0], depth)
         return self._integer(*INTEGERS[kind.token])
+
+    def _file(self) -> int:
+        """A device, an empty file, or a pipe that nobody reads until the caller closes its other end."""
+        match self._numbers.randrange(4):
+            case 0:
+                return os.open("/dev/null", os.O_RDWR | os.O_CLOEXEC)
+            case 1:
+                return os.memfd_create("file", os.MFD_CLOEXEC)
+        ours, theirs = os.pipe2(os.O_CLOEXEC)
+        self.pipes.append(ours)
+        return theirs
 
     def _array(self, kind: SignatureType, depth: int):
         if kind.token == "y":

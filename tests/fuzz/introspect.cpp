@@ -9,7 +9,9 @@
 #include <span>
 #include <string_view>
 
+#include "base/bytes.h"
 #include "image.h"
+#include "introspect/elf_core.h"
 #include "introspect/kernel.h"
 #include "introspect/log_cursor.h"
 #include "introspect/note.h"
@@ -109,6 +111,19 @@ void follow(const Kernel& kernel, LogCursor& cursor, bool dead)
     require(watch.line().size() <= PanicWatch::most_bytes, "the length of a line");
 }
 
+void lay_out(const PhysicalMemory& memory, const Kernel& kernel)
+{
+    const auto core = elf_core(memory, &kernel);
+    require(core.segments.size() == memory.pieces().size(), "a segment for each piece of memory");
+    auto end = core.head.size();
+    for (const auto& [offset, bytes] : core.segments) {
+        require(offset >= end, "segments that do not overlap");
+        end = offset + bytes.size();
+    }
+    require(end == core.file_bytes, "the size of the file");
+    require(kernel.image().bytes <= parker::GiB, "the size of the kernel's image");
+}
+
 // Of a partition with all of the image's memory and two CPUs.
 void feel(const Kernel& kernel)
 {
@@ -155,6 +170,7 @@ extern "C" int LLVMFuzzerTestOneInput(const std::uint8_t* data, std::size_t size
         feel(*kernel);
         overwrite(image, input, 8);
         feel(*kernel);
+        lay_out(memory, *kernel);
         follow(*kernel, cursor, false);
         follow(*kernel, cursor, true);
         break;

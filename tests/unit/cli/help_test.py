@@ -40,7 +40,7 @@ class Help(unittest.TestCase):
 
     def test_mistakes(self):
         for command in self.commands:
-            for words, said in (((*command, "db", "--no-such-option"), "--no-such-option"), ((*command, "db", "x", "--json=loud"), "db|x|loud")):
+            for words, said in (((*command, "db", "--no-such-option"), "--no-such-option|--output is required"), ((*command, "db", "x", "--json=loud"), "db|x|loud")):
                 with self.subTest(words=words):
                     done = run(*words)
                     self.assertEqual((done.returncode, done.stdout), (2, ""))

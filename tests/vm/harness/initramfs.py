@@ -100,13 +100,14 @@ def application(kernel: Kernel) -> pathlib.Path:
         cpio = _base(kernel, APPLICATION_MODULES, init)
         for job in jobs:
             cpio.file(f"jobs/{job.name}", job.read_bytes())
-        cpio.file("jobs/spin.ko", spin(kernel).read_bytes(), 0o644)
+        for module in own_modules(kernel).iterdir():
+            cpio.file(f"jobs/{module.name}", module.read_bytes(), 0o644)
         if "-rt-" in kernel.release:
             for file in cyclictest():
                 cpio.file(str(file[0]), file[1].read_bytes())
         path.write_bytes(cpio.packed())
 
-    sources = sorted((VM / "spin").iterdir())
+    sources = sorted((VM / "modules").iterdir())
     return paths.cached(f"initramfs/application-{kernel.release}-{_inputs(kernel, APPLICATION_MODULES, init, *jobs, *sources)}", make)
 
 
@@ -125,9 +126,9 @@ def cyclictest() -> list[tuple[str, pathlib.Path]]:
     return [("bin/cyclictest", program), *((loader if file.name.startswith("ld-linux") else f"lib/{file.name}", file) for file in loaded)]
 
 
-def spin(kernel: Kernel) -> pathlib.Path:
-    """A module that takes every CPU it finds into an endless loop with interrupts off."""
-    sources = sorted((VM / "spin").iterdir())
+def own_modules(kernel: Kernel) -> pathlib.Path:
+    """A folder with the modules that jobs need to do harm to their kernel."""
+    sources = sorted((VM / "modules").iterdir())
 
     def make(path: pathlib.Path) -> None:
         work = path.with_name(path.name + ".work")
@@ -136,7 +137,9 @@ def spin(kernel: Kernel) -> pathlib.Path:
         for source in sources:
             (work / source.name).write_bytes(source.read_bytes())
         subprocess.run(["make", "-s", "-C", str(kernel.headers), f"M={work}", "CC=gcc", "modules"], check=True, stdin=subprocess.DEVNULL)
-        (work / "spin.ko").rename(path)
+        path.mkdir()
+        for module in work.glob("*.ko"):
+            module.rename(path / module.name)
         paths.remove(work)
 
-    return paths.cached(f"initramfs/spin-{kernel.release}-{paths.digest(kernel.version, *(s.read_bytes() for s in sources))}.ko", make)
+    return paths.cached(f"initramfs/modules-{kernel.release}-{paths.digest(kernel.version, *(s.read_bytes() for s in sources))}", make)

@@ -107,6 +107,27 @@ def test_follow(m: Machine) -> None:
     assert seqs.count(0) == 4 and all(b in (0, a + 1) for a, b in zip(seqs, seqs[1:], strict=False)), "not each record once"
 
 
+def test_garbled(m: Machine) -> None:
+    """A kernel that overwrites its note and its log while they are read: who reads is told, and everything else goes on"""
+    initially(m)
+    empty_drive(m)
+    drop(m, Kernel(*KERNELS[1]), "garble")
+    m.run("systemd-run --unit follow -p StandardOutput=file:/tmp/garbled parkerctl log -f db; systemctl start parker@db", timeout=120)
+    daemon = m.out("systemctl show -P MainPID parkerd")
+    m.until("the kernel has lost its log", lambda: m.peek("garbled"), 60)
+    m.until("who follows it is told", lambda: "-- the kernel's log was overwritten; looking for it again" in m.out("cat /tmp/garbled"), 60)
+    text = m.out("cat /tmp/garbled")
+    assert "] Linux version " in text and text.count("\n") > 100, text[:500]
+    assert set(text) <= set(map(chr, range(32, 127))) | {"\n"}, "garbage has come through"
+    done = m.run("parkerctl log db", check=False)
+    assert done.returncode == 1 and "no log of a kernel" in done.stderr, done
+    assert m.out("systemctl is-active parker@db") == "active" and m.out("systemctl show -P MainPID parkerd") == daemon
+    stop(m)
+    m.run("systemctl stop follow")
+    assert "-- ended: success" in m.out("cat /tmp/garbled")
+    assert_all_back(m)
+
+
 def test_chatter(m: Machine) -> None:
     """20,000 lines as fast as a kernel can write them: each is in the journal, or counted as lost"""
     initially(m)
