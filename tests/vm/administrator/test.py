@@ -105,6 +105,27 @@ def test_unprivileged(m: Machine) -> None:
     answer(m, "systemctl stop parker@web", 0, timeout=120)
 
 
+def test_restarts(m: Machine) -> None:
+    """What cannot be had is not tried again; what somebody else has now, is"""
+    def shown(name: str, what: str) -> str:
+        return m.out(f"systemctl show -P {what} parker@{name}")
+
+    drop(m, manifest().replace("count: 1", 'list: "99"'))
+    answer(m, "systemctl start parker@web", 1)
+    m.run("sleep 3")  # thrice RestartSec=
+    assert (shown("web", "ActiveState"), shown("web", "ExecMainStatus"), shown("web", "NRestarts")) == ("failed", "6", "0")
+
+    drop(m, manifest(cpus="2"))
+    answer(m, "systemctl start parker@web", 0, timeout=120)
+    drop(m, manifest("late", cpus="2"), "late.yaml")
+    m.run("systemctl start --no-block parker@late")
+    m.until("it is tried again", lambda: int(shown("late", "NRestarts")) > 0, 30)
+    assert shown("late", "ExecMainStatus") in ("0", "75")  # 0: it is being tried at this moment
+    answer(m, "parkerctl kill web", 0)
+    m.until("it has what it was waiting for", lambda: shown("late", "ActiveState") == "active", 60)
+    answer(m, "parkerctl kill late", 0)
+
+
 def test_unit(m: Machine) -> None:
     """The unit behaves as any other: kill, a lost supervisor, enable, the target; reload names what is broken"""
     drop(m, manifest())
