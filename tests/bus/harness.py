@@ -230,10 +230,10 @@ class Monitor:
         self._process.stderr.close()
         self._file.close()
 
-    def signals(self, member: str) -> list[dict]:
+    def signals(self, *members: str) -> list[dict]:
         with open(self._file.name, encoding="utf-8") as lines:
             messages = [json.loads(line) for line in lines if line.endswith("\n")]
-        return [message for message in messages if message.get("member") == member]
+        return [message for message in messages if message.get("member") in members]
 
     def job_removed(self, job: str) -> list:
         def ended():
