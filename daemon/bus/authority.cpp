@@ -1,26 +1,18 @@
 // SPDX-License-Identifier: LGPL-2.1-or-later
 #include "bus/authority.h"
 
-#include <systemd/sd-bus.h>
 #include <unistd.h>
 
 #include <chrono>
 #include <utility>
+
+#include "bus/interaction.h"
 
 namespace parker::bus {
 namespace {
 
 constexpr std::uint32_t allow_user_interaction = 1; // CheckAuthorizationFlags
 constexpr std::chrono::minutes patience{5};         // for somebody looking for a password
-
-// sdbus-c++ 1.2 does not tell this flag of a message; the sd_bus_message inside does.
-struct Inside : sdbus::Message {
-    static bool allows_interaction(const sdbus::Message& message)
-    {
-        return sd_bus_message_get_allow_interactive_authorization(
-                   static_cast<sd_bus_message*>(message.*&Inside::msg_)) > 0;
-    }
-};
 
 std::string purpose(const Authority::Details& details)
 {
@@ -56,7 +48,7 @@ void Authority::check(const sdbus::Message& call, const char* action, const Deta
     using Verdict = sdbus::Struct<bool, bool, std::map<std::string, std::string>>;
     const Subject subject{std::string{"system-bus-name"},
                           std::map<std::string, sdbus::Variant>{{"name", sdbus::Variant{call.getSender()}}}};
-    const std::uint32_t flags = Inside::allows_interaction(call) ? allow_user_interaction : 0;
+    const std::uint32_t flags = allows_interaction(call) ? allow_user_interaction : 0;
     polkit_->callMethodAsync("CheckAuthorization")
         .onInterface("org.freedesktop.PolicyKit1.Authority")
         .withTimeout(patience)

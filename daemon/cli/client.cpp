@@ -9,7 +9,9 @@
 
 #include "bus/attach.h"
 #include "bus/errors.h"
+#include "bus/interaction.h"
 #include "bus/manager_proxy.h"
+#include "cli/agent.h"
 
 namespace parker {
 namespace {
@@ -20,7 +22,8 @@ using Objects = std::map<sdbus::ObjectPath, std::map<std::string, Properties>>;
 constexpr const char* partition_interface = "org.parker1.Partition";
 constexpr const char* job_interface = "org.parker1.Job";
 constexpr const char* systemd_manager = "org.freedesktop.systemd1.Manager";
-constexpr std::chrono::minutes call_timeout{2}; // parkerd answers at once, but may have to be started first
+constexpr std::chrono::minutes call_timeout{2};   // parkerd answers at once, but may have to be started first
+constexpr std::chrono::minutes asking_timeout{6}; // longer than it waits for polkit
 
 // Every call on the bus: its errors become ours.
 template <typename Function>
@@ -191,7 +194,7 @@ Error PartitionInfo::failure(Code code, const std::string& otherwise) const
 }
 
 struct Client::Impl {
-    explicit Impl(bus::Kind kind);
+    Impl(bus::Kind kind, bool ask_password);
     ~Impl() { sd_event_unref(event); }
     Impl(const Impl&) = delete;
     Impl& operator=(const Impl&) = delete;
@@ -222,9 +225,10 @@ struct Client::Impl {
     std::unique_ptr<sdbus::IProxy> systemd;
     std::vector<sdbus::Slot> matches;
     bus::Attachment attachment;
+    std::optional<cli::Agent> agent;
 };
 
-Client::Impl::Impl(bus::Kind kind)
+Client::Impl::Impl(bus::Kind kind, bool ask_password)
     : connection{bus::connect(kind)}, manager{*connection,
                                               [this](const std::string& job, const std::string& partition,
                                                      const std::string& result) {
@@ -239,7 +243,11 @@ Client::Impl::Impl(bus::Kind kind)
       systemd{sdbus::createProxy(*connection, "org.freedesktop.systemd1", "/org/freedesktop/systemd1")},
       attachment{event, *connection, [this](std::exception_ptr thrown) { failure = std::move(thrown); }}
 {
-    connection->setMethodCallTimeout(call_timeout);
+    connection->setMethodCallTimeout(ask_password ? asking_timeout : call_timeout);
+    if (ask_password)
+        bus::allow_interaction(*connection);
+    if (ask_password && kind == bus::Kind::system && cli::Agent::is_of_use())
+        agent.emplace();
     matches.push_back(connection->addMatch(
         "type='signal',sender='org.parker1',path_namespace='/org/parker1/partition',member='PropertiesChanged'",
         [this](sdbus::Message& message) { on_properties(message); }));
@@ -326,9 +334,9 @@ void Client::Impl::subscribe_to_systemd()
     subscribed = true;
 }
 
-Client::Client(bus::Kind kind)
+Client::Client(bus::Kind kind, bool ask_password)
 {
-    impl_ = translated([kind] { return std::make_unique<Impl>(kind); });
+    impl_ = translated([kind, ask_password] { return std::make_unique<Impl>(kind, ask_password); });
 }
 
 Client::~Client() = default;

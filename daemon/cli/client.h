@@ -75,7 +75,8 @@ class Client {
 public:
     enum class Verb { start, stop, kill };
 
-    explicit Client(bus::Kind kind);
+    // `ask_password`: whoever sits at the terminal may be asked, where polkit wants it.
+    explicit Client(bus::Kind kind, bool ask_password = false);
     ~Client();
     Client(const Client&) = delete;
     Client& operator=(const Client&) = delete;

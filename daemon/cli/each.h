@@ -21,7 +21,7 @@ inline Run for_each(CLI::App& command, const Common& common,
     const auto names = std::make_shared<std::vector<std::string>>();
     command.add_option("NAME", *names, "Partitions")->required();
     return [names, &common, act = std::move(act)] {
-        Client client{common.bus()};
+        Client client{common.bus(), common.ask_password};
         int code = 0;
         for (const auto& name : *names) {
             try {

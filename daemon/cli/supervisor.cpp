@@ -28,6 +28,12 @@ void check(int result)
         throw Error{Code::failed, "event loop", errno_text(-result)};
 }
 
+int exit_code(const CodeInfo& code)
+{
+    constexpr int resources = 6;
+    return code.retryable && code.exit_code == resources ? Supervisor::exit_busy : code.exit_code;
+}
+
 std::chrono::microseconds watch_interval()
 {
     std::uint64_t usec = 0;
@@ -146,7 +152,7 @@ std::optional<int> Supervisor::await_job()
     const auto failure =
         info.failure(row != nullptr ? row->code : Code::failed, fmt::format("partition {}: {}", name_, *result));
     print_error(failure);
-    return parker::info(failure.code()).exit_code;
+    return exit_code(parker::info(failure.code()));
 }
 
 void Supervisor::begin(Client::Verb verb)

@@ -21,6 +21,9 @@ namespace parker::cli {
 class Supervisor {
 public:
     static constexpr int exit_reboot = 133; // as systemd-nspawn's; RestartForceExitStatus= of the unit
+    // EX_TEMPFAIL of sysexits.h: what it asks for cannot be had now, and may be later. Any other failure of this kind
+    // stays, and ends it as it ends any verb: RestartPreventExitStatus= of the unit.
+    static constexpr int exit_busy = 75;
 
     // SIGTERM and SIGINT must be blocked.
     Supervisor(Client& client, std::string name);

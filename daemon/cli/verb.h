@@ -20,6 +20,7 @@ struct Common {
     JsonMode json = JsonMode::off;
     bool session = false; // talk to a parkerd on the session bus, which has no units
     bool no_legend = false;
+    bool ask_password = true;
     std::vector<std::filesystem::path> config;
     std::filesystem::path sysroot = "/";
     std::optional<std::string> machine; // an hwloc export or synthetic description

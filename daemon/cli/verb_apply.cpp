@@ -11,7 +11,7 @@ Run declare_apply(CLI::App& command, const Common& common)
         "parkerd also does so by itself when manifests change. Answers when the new definitions are in force, "
         "and prints what is wrong with those that are not. `systemctl reload parkerd` does the same.");
     return [&common] {
-        Client client{common.bus()};
+        Client client{common.bus(), common.ask_password};
         client.reload();
         const auto findings = client.findings();
         if (common.json != JsonMode::off)

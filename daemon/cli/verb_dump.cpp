@@ -225,7 +225,7 @@ void wait_for(Client& client, const std::string& job, const std::string& name, c
 template <typename Target>
 int run(const Options& options, const Common& common, Target& target)
 {
-    Client client{common.bus()};
+    Client client{common.bus(), common.ask_password};
     Interruption interruption{client};
     const auto bytes = client.partition(options.name).memory_bytes();
     const auto start = Clock::now();

@@ -86,7 +86,7 @@ private:
 int run(const Options& options, const Common& common)
 {
     Printer printer{options, common.json};
-    Client client{common.bus()};
+    Client client{common.bus(), common.ask_password};
     LogTail tail{client, options.name, options.follow, [&printer](const LogEvent& event) { printer.print(event); }};
     tail.open();
     while (tail.is_open() || options.follow) {

@@ -152,7 +152,7 @@ Run declare_plan(CLI::App& command, const Common& common)
         Json plan;
         // Only parkerd knows what is held; but a plan must be possible before it ever ran.
         if (common.config.empty() && !common.is_elsewhere() && floor->empty() && daemon_runs(common))
-            plan = Json::parse(Client{common.bus()}.plan(*names), nullptr, false);
+            plan = Json::parse(Client{common.bus(), common.ask_password}.plan(*names), nullptr, false);
         else
             plan = local_plan(common, *names, floor->empty() ? PlanOptions{} : PlanOptions{memory_floor(*floor)});
         const auto findings = findings_of(plan);

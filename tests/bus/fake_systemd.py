@@ -3,15 +3,18 @@
 """The part of systemd that parkerctl and parkerd speak to, for a private bus: fake_systemd.py ADDRESS PARKERCTL
 
 Runs the process of parker@NAME.service as the unit does. A start that fails is tried again, as Restart=on-failure has
-it, and so its job ends "canceled". Units named in TIRED are not started at all, as if StartLimitBurst= was reached.
+it, and so its job ends "canceled". Units named in TIRED are not started at all, as if StartLimitBurst= was reached. Prints
+for each unit's call whether its sender may be asked for a password.
 """
 
 import asyncio
+import json
 import os
 import re
 import sys
 import tempfile
 
+from dbus_next import Message, MessageFlag, MessageType
 from dbus_next.aio import MessageBus
 from dbus_next.constants import PropertyAccess
 from dbus_next.service import ServiceInterface, dbus_property, method, signal
@@ -120,10 +123,16 @@ class Manager(ServiceInterface):
         return [number, path, unit, result]
 
 
+def tell(message: Message) -> None:
+    if message.message_type is MessageType.METHOD_CALL and message.member.endswith("Unit"):
+        print(json.dumps({"may_ask": bool(message.flags & MessageFlag.ALLOW_INTERACTIVE_AUTHORIZATION)}), flush=True)
+
+
 async def main() -> None:
     with tempfile.TemporaryDirectory() as folder:
         bus = await MessageBus(bus_address=ADDRESS).connect()
         bus.export("/org/freedesktop/systemd1", Manager(bus, folder))
+        bus.add_message_handler(tell)
         await bus.request_name("org.freedesktop.systemd1")
         print("ready", flush=True)
         await bus.wait_for_disconnect()

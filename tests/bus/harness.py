@@ -36,6 +36,8 @@ BUS_CONFIG = """<!DOCTYPE busconfig PUBLIC "-//freedesktop//DTD D-Bus Bus Config
     <allow receive_type="error"/>
     <allow receive_type="signal"/>
     <allow send_destination="org.freedesktop.DBus"/>
+    <allow send_destination="org.freedesktop.PolicyKit1"/>
+    <allow send_destination="org.freedesktop.systemd1"/>
   </policy>
   <include>{policy}</include>
   <policy user="{user}">
@@ -240,10 +242,10 @@ class Monitor:
         self._process.stderr.close()
         self._file.close()
 
-    def signals(self, member: str) -> list[dict]:
+    def signals(self, *members: str) -> list[dict]:
         with open(self._file.name, encoding="utf-8") as lines:
             messages = [json.loads(line) for line in lines if line.endswith("\n")]
-        return [message for message in messages if message.get("member") == member]
+        return [message for message in messages if message.get("member") in members]
 
     def job_removed(self, job: str) -> list:
         def ended():

@@ -241,6 +241,8 @@ class Life(BusTest):
 
             stop = self.house.manager("StopPartition", "st", "db", "0")[0]
             self.assertEqual(monitor.job_removed(stop)[2:], ["db", "done"])
+            # What a job changes is told before its end is.
+            self.assertEqual(monitor.signals("PropertiesChanged", "JobRemoved")[-1]["member"], "JobRemoved")
             after = self.house.partition("db")
             self.assertEqual((after["State"], after["SubState"], after["Result"]), ("inactive", "dead", "success"))
             self.assertEqual((after["CPUs"], after["MemoryRanges"]), ("", []))

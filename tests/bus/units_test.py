@@ -2,6 +2,7 @@
 # SPDX-License-Identifier: LGPL-2.1-or-later
 """parkerctl before systemd: start, stop and restart through units; and the unit files themselves."""
 
+import json
 import os
 import pathlib
 import re
@@ -49,9 +50,16 @@ class ThroughUnits(unittest.TestCase):
     def test_the_supervisor_says_the_same(self):
         eventually(lambda: self.house.partition("crowd")["State"] in ("failed", "inactive"), "at rest")
         run = self.parkerctl("run", "crowd")
-        self.assertEqual(run.returncode, 6)
+        self.assertEqual(run.returncode, 75)  # whoever has the CPUs may give them back
         failed = self.house.partition("crowd")
         self.assertEqual(run.stderr, f"parkerctl: {failed['Message']}\n  try: {failed['Suggestion']}\n")
+
+    def test_what_this_machine_does_not_have(self):
+        self.house.drop("dream.yaml", (self.house.manifests / "db.yaml").read_text().replace("name: db", "name: dream")
+                        .replace("count: 4", 'list: "3000-3003"'))
+        run = self.parkerctl("run", "dream")
+        self.assertEqual(run.returncode, 6)
+        self.assertIn("3000", run.stderr)
 
     def test_start_that_succeeds_later(self):
         # The first try fails, and tells why, although the unit has it running by the time its job ends.
@@ -106,6 +114,19 @@ class UnitFiles(unittest.TestCase):
                 done = self.analyze("verify", "--man=no", str(self.folder / name))
                 mine = [line for line in done.stderr.splitlines() if "parker" in line]
                 self.assertEqual((mine, done.returncode), ([], 0), done.stderr)
+
+    def test_restarts(self):
+        """Only what may pass by itself is tried again."""
+        text = (UNITS / "parker@.service.in").read_text()
+        prevented = {int(word) for word in re.search(r"^RestartPreventExitStatus=(.+)$", text, re.M)[1].split()}
+        explained = subprocess.run([PARKERCTL, "--json=short", "explain"], capture_output=True, text=True, check=True, stdin=subprocess.DEVNULL)
+        for code in json.loads(explained.stdout):
+            with self.subTest(code=code["code"]):
+                status = 75 if code["retryable"] and code["exit_code"] == 6 else code["exit_code"]
+                if code["retryable"]:
+                    self.assertNotIn(status, prevented)
+                elif status != 1:  # which a kernel that ended has, too
+                    self.assertIn(status, prevented)
 
     def test_security(self):
         for unit in self.units:

@@ -1,8 +1,10 @@
 # SPDX-License-Identifier: LGPL-2.1-or-later
 """What an administrator does, as the manual pages say it: each command, and what it must answer."""
 
+import os
 import re
 import shlex
+import subprocess
 
 from harness.machine import Machine
 
@@ -103,6 +105,69 @@ def test_unprivileged(m: Machine) -> None:
         answer(m, nobody(f"sh -c {shlex.quote(f': >{path}')}"), 2, r"Permission denied")
     assert value(m, "State") == "active"
     answer(m, "systemctl stop parker@web", 0, timeout=120)
+
+
+def at_terminal(m: Machine, command: str, password: str) -> tuple[int, str]:
+    """The exit status, and all that somebody sees who runs this at a terminal and types a password where one is asked for."""
+    said = b""
+    with subprocess.Popen(["ssh", *m.ssh_options(), "-tt", "root@127.0.0.1", command], stdin=subprocess.PIPE, stdout=subprocess.PIPE,
+                          stderr=subprocess.DEVNULL) as ssh:
+        os.set_blocking(ssh.stdout.fileno(), False)
+
+        def ended() -> bool:
+            nonlocal said, password
+            said += ssh.stdout.read() or b""
+            if password and b"Password:" in said:
+                ssh.stdin.write(f"{password}\n".encode())
+                ssh.stdin.flush()
+                password = ""
+            return ssh.poll() is not None
+
+        m.until(f"`{command}` has ended", ended, 120)
+        said += ssh.stdout.read() or b""
+    return ssh.returncode, said.decode()
+
+
+def test_password(m: Machine) -> None:
+    """An administrator's account is asked for its password on the terminal, as by systemctl, and then may do it"""
+    drop(m, manifest())
+    m.run("useradd -m -G sudo boss && echo boss:secret | chpasswd")
+    try:
+        for verb, more, password, action, status, state in (
+                ("start", "", "secret", "org.freedesktop.systemd1.manage-units", 0, "active"),
+                ("kill", "--no-ask-password", "secret", None, 4, "active"),
+                ("kill", "", "wrong", "org.parker1.manage-partitions", 4, "active"),
+                ("kill", "", "secret", "org.parker1.manage-partitions", 0, "inactive")):
+            command = f"runuser -u boss -- parkerctl {verb} web {more}"
+            code, said = at_terminal(m, command, password)
+            assert code == status, f"`{command}` exited {code}, not {status}:\n{said}"
+            assert re.findall(r"AUTHENTICATING FOR (\S+)", said) == ([action] if action else []), said
+            assert value(m, "State") == state, said
+        assert "Authentication is required to kill the partition 'web'" in said, said
+        assert not m.out("pgrep pkttyagent || true"), "an agent is left"
+    finally:
+        m.run("userdel -r boss", check=False)
+
+
+def test_restarts(m: Machine) -> None:
+    """What cannot be had is not tried again; what somebody else has now, is"""
+    def shown(name: str, what: str) -> str:
+        return m.out(f"systemctl show -P {what} parker@{name}")
+
+    drop(m, manifest().replace("count: 1", 'list: "99"'))
+    answer(m, "systemctl start parker@web", 1)
+    m.run("sleep 3")  # thrice RestartSec=
+    assert (shown("web", "ActiveState"), shown("web", "ExecMainStatus"), shown("web", "NRestarts")) == ("failed", "6", "0")
+
+    drop(m, manifest(cpus="2"))
+    answer(m, "systemctl start parker@web", 0, timeout=120)
+    drop(m, manifest("late", cpus="2"), "late.yaml")
+    m.run("systemctl start --no-block parker@late")
+    m.until("it is tried again", lambda: int(shown("late", "NRestarts")) > 0, 30)
+    assert shown("late", "ExecMainStatus") in ("0", "75")  # 0: it is being tried at this moment
+    answer(m, "parkerctl kill web", 0)
+    m.until("it has what it was waiting for", lambda: shown("late", "ActiveState") == "active", 60)
+    answer(m, "parkerctl kill late", 0)
 
 
 def test_unit(m: Machine) -> None:
