@@ -102,6 +102,24 @@ PartitionInfo to_info(const Properties& properties)
     return info;
 }
 
+VitalsInfo to_vitals(const Properties& entries)
+{
+    const auto number = [&entries](const char* name) {
+        return entries.contains(name) ? std::optional{get<std::uint64_t>(entries, name)} : std::nullopt;
+    };
+    VitalsInfo vitals{.taken_usec = get<std::uint64_t>(entries, "Timestamp"), .uptime_usec = number("UptimeUSec")};
+    if (const auto load = get<std::vector<double>>(entries, "LoadAverage"); load.size() == 3)
+        vitals.kernel.load_average = {load[0], load[1], load[2]};
+    vitals.kernel.memory_total = number("MemoryTotal");
+    vitals.kernel.memory_free = number("MemoryFree");
+    using Number = std::uint64_t;
+    using Times = sdbus::Struct<std::uint32_t, Number, Number, Number, Number, Number, Number>;
+    for (const auto& cpu : get<std::vector<Times>>(entries, "CPUTimes"))
+        vitals.kernel.cpus.push_back(
+            {cpu.get<0>(), cpu.get<1>(), cpu.get<2>(), cpu.get<3>(), cpu.get<5>(), cpu.get<4>(), cpu.get<6>()});
+    return vitals;
+}
+
 class Manager final : public sdbus::ProxyInterfaces<org::parker1::Manager_proxy, sdbus::ObjectManager_proxy> {
 public:
     using JobCall =
@@ -156,6 +174,13 @@ std::uint64_t PartitionInfo::memory_bytes() const
     for (const auto& [start, end] : memory)
         bytes += end - start;
     return bytes;
+}
+
+std::optional<std::uint64_t> PartitionInfo::heartbeat_age_usec(std::uint64_t now_realtime_usec) const
+{
+    if (heartbeat_usec == 0 || (state != "active" && state != "deactivating"))
+        return std::nullopt;
+    return now_realtime_usec - std::min(now_realtime_usec, heartbeat_usec);
 }
 
 Error PartitionInfo::failure(Code code, const std::string& otherwise) const
@@ -371,6 +396,19 @@ Fd Client::open_log(const std::string& name, bool follow)
             .storeResultsTo(socket);
         impl_->runs = true; // it has answered
         return Fd{socket.release()};
+    });
+}
+
+VitalsInfo Client::vitals(const std::string& name)
+{
+    return translated([this, &name] {
+        Properties entries;
+        sdbus::createProxy(*impl_->connection, bus::bus_name, bus::partition_path(name))
+            ->callMethod("GetVitals")
+            .onInterface(partition_interface)
+            .withArguments(std::uint64_t{0})
+            .storeResultsTo(entries);
+        return to_vitals(entries);
     });
 }
 

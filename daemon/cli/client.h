@@ -15,6 +15,7 @@
 #include "base/error.h"
 #include "base/fd.h"
 #include "bus/names.h"
+#include "introspect/vitals.h"
 #include "manifest/finding.h"
 #include "partition/status.h"
 
@@ -49,8 +50,17 @@ struct PartitionInfo {
     Findings findings;
 
     std::uint64_t memory_bytes() const;
+    // How long ago the heartbeat was seen to move; nothing: no kernel runs that has beaten yet.
+    std::optional<std::uint64_t> heartbeat_age_usec(std::uint64_t now_realtime_usec) const;
     // How the last job failed, in parkerd's words; if it told nothing, `code` and `otherwise`.
     Error failure(Code code, const std::string& otherwise) const;
+};
+
+// How a partition fares (Partition.GetVitals there).
+struct VitalsInfo {
+    introspect::Vitals kernel;
+    std::uint64_t taken_usec = 0;             // parkerd's CLOCK_MONOTONIC; 0: nothing was read
+    std::optional<std::uint64_t> uptime_usec; // nothing: not known
 };
 
 // parkerd itself (schemas/org.parker1.Manager.xml).
@@ -83,6 +93,7 @@ public:
     void reload();
 
     Fd open_log(const std::string& name, bool follow); // Partition.OpenLog
+    VitalsInfo vitals(const std::string& name);        // Partition.GetVitals
 
     // A job of parkerd: its path; how it ended ("done" or a code), once it has.
     std::string begin(Verb verb, const std::string& name);

@@ -65,11 +65,6 @@ std::string flag(bool value)
     return value ? "1" : "0";
 }
 
-bool has_heartbeat(const PartitionInfo& info)
-{
-    return info.heartbeat_usec != 0 && (info.state == "active" || info.state == "deactivating");
-}
-
 // One value of each partition; empty: this one has none.
 struct Row {
     std::string_view name;
@@ -93,7 +88,8 @@ constexpr auto rows = std::to_array<Row>({
     {"parker_partition_heartbeat_age_seconds", "gauge",
      "How long ago the heartbeat was seen to move, while the application kernel runs.",
      [](const PartitionInfo& info, std::uint64_t now_usec) {
-         return has_heartbeat(info) ? seconds(now_usec - std::min(now_usec, info.heartbeat_usec)) : "";
+         const auto age = info.heartbeat_age_usec(now_usec);
+         return age ? seconds(*age) : "";
      }},
     {"parker_partition_cpus", "gauge", "CPUs that the partition holds.",
      [](const PartitionInfo& info, std::uint64_t) {

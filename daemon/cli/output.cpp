@@ -59,9 +59,10 @@ Json to_json(const PartitionInfo& info)
                 {"findings", parker::to_json(info.findings)}};
 }
 
-void print_table(const std::vector<std::vector<std::string>>& rows, bool legend,
-                 std::optional<std::size_t> state_column)
+std::vector<std::string> table_lines(const std::vector<std::vector<std::string>>& rows, bool legend,
+                                     std::optional<std::size_t> state_column)
 {
+    std::vector<std::string> lines;
     std::vector<std::size_t> widths;
     for (std::size_t row = legend ? 0 : 1; row < rows.size(); ++row)
         for (std::size_t column = 0; column < rows[row].size(); ++column) {
@@ -76,8 +77,16 @@ void print_table(const std::vector<std::vector<std::string>>& rows, bool legend,
             line += coloured(cell, colour, stdout) + std::string(widths[column] - cell.size() + 2, ' ');
         }
         line.erase(line.find_last_not_of(' ') + 1);
-        fmt::print("{}\n", line);
+        lines.push_back(std::move(line));
     }
+    return lines;
+}
+
+void print_table(const std::vector<std::vector<std::string>>& rows, bool legend,
+                 std::optional<std::size_t> state_column)
+{
+    for (const auto& line : table_lines(rows, legend, state_column))
+        fmt::print("{}\n", line);
 }
 
 std::string finding_text(const Finding& finding, std::FILE* stream)

@@ -21,7 +21,9 @@ void print_json(const nlohmann::ordered_json& json, JsonMode mode);
 nlohmann::ordered_json to_json(const PartitionInfo& info);
 
 // Rows in columns; the first row is the headings, which an empty table does without. A column may hold states, which
-// are coloured.
+// are coloured if standard output shows colours.
+std::vector<std::string> table_lines(const std::vector<std::vector<std::string>>& rows, bool legend,
+                                     std::optional<std::size_t> state_column = std::nullopt);
 void print_table(const std::vector<std::vector<std::string>>& rows, bool legend,
                  std::optional<std::size_t> state_column = std::nullopt);
 

@@ -55,6 +55,7 @@ Run declare_show(CLI::App& command, const Common& common);
 Run declare_start(CLI::App& command, const Common& common);
 Run declare_status(CLI::App& command, const Common& common);
 Run declare_stop(CLI::App& command, const Common& common);
+Run declare_top(CLI::App& command, const Common& common);
 Run declare_validate(CLI::App& command, const Common& common);
 
 } // namespace parker::cli

@@ -21,6 +21,7 @@ std::span<const Verb> verbs()
         {"restart", "Stop and start partitions", declare_restart},
         {"kill", "Stop partitions at once, whatever they do", declare_kill},
         {"log", "What a partition's kernel says", declare_log},
+        {"top", "How partitions fare at the moment: uptime, load, memory, CPUs", declare_top},
         {"events", "Follow what happens", declare_events},
         {"metrics", "States and counters for Prometheus", declare_metrics},
         {"explain", "What an error code means", declare_explain},
