@@ -124,13 +124,21 @@ def test_6_12(m: Machine) -> None:
 
 
 def test_follow(m: Machine) -> None:
-    """`parkerctl log -f` and the journal go on through reboots, a panic and a parkerd that is killed, each line once"""
+    """`parkerctl log -f` and the journal go on through reboots, a panic and a parkerd that is killed, each line once; `top` sees into the hang"""
     initially(m)
     empty_drive(m)
     since = now(m)
     drop(m, Kernel(*KERNELS[1]), "fates")
     m.run("systemd-run --unit follow -p StandardOutput=file:/tmp/follow parkerctl log -f db; systemctl start parker@db", timeout=120)
     m.run("systemctl kill -s KILL --kill-whom=main parkerd")
+    hung: dict = {}
+
+    def heart_stands_still() -> bool:
+        hung.update(next(iter(looks(m)), {}))
+        return (hung.get("heartbeat_age_usec") or 0) > 5_000_000
+
+    m.until("one of them hangs", heart_stands_still, 180)
+    assert hung["state"] == "active" and hung["memory_total_bytes"] > 128 << 20 and len(hung["cpus"]) == 2, hung
     m.until("all fates have come", lambda: m.peek("boots").count("\n") == 4, 180)
     m.until("the last boot is followed", lambda: m.out("grep -c '^-- kernel' /tmp/follow") == "4", 60)
     stop(m)
