@@ -167,7 +167,6 @@ extern "C" int LLVMFuzzerTestOneInput(const std::uint8_t* data, std::size_t size
         require(!kernel->release().empty(), "a release");
         LogCursor cursor;
         follow(*kernel, cursor, false);
-        feel(*kernel);
         overwrite(image, input, 8);
         feel(*kernel);
         lay_out(memory, *kernel);
