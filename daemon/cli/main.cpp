@@ -59,7 +59,7 @@ int main(int argc, char** argv)
         ->type_name("pretty|short|off");
     app.add_flag("--no-legend", common.no_legend, "Print no headings");
     app.add_flag("--session", common.session, "Talk to a parkerd on the session bus");
-    app.add_option("--config", common.config, "validate, plan: directory of manifests")->type_name("DIR");
+    app.add_option("--config", common.config, "cat, validate, plan: directory of manifests")->type_name("DIR");
     auto* sysroot =
         app.add_option("--sysroot", common.sysroot, "host, plan: read the machine from DIR/sys and DIR/proc")
             ->type_name("DIR");
