@@ -67,7 +67,7 @@ int main(int argc, char** argv)
     app.add_flag_callback(
         "--no-ask-password", [&common] { common.ask_password = false; },
         "Ask nobody for a password: what needs one is refused");
-    app.add_option("--config", common.config, "validate, plan: directory of manifests")->type_name("DIR");
+    app.add_option("--config", common.config, "cat, validate, plan: directory of manifests")->type_name("DIR");
     auto* sysroot =
         app.add_option("--sysroot", common.sysroot, "host, plan: read the machine from DIR/sys and DIR/proc")
             ->type_name("DIR");

@@ -42,6 +42,7 @@ struct Verb {
 std::span<const Verb> verbs();
 
 Run declare_apply(CLI::App& command, const Common& common);
+Run declare_cat(CLI::App& command, const Common& common);
 Run declare_dump(CLI::App& command, const Common& common);
 Run declare_events(CLI::App& command, const Common& common);
 Run declare_explain(CLI::App& command, const Common& common);

@@ -13,6 +13,7 @@ std::span<const Verb> verbs()
         {"status", "How partitions fare, for people", declare_status},
         {"show", "All properties of partitions, for programs", declare_show},
         {"host", "What this machine has, and whether partitions can have it", declare_host},
+        {"cat", "The manifests that count, with their paths", declare_cat},
         {"validate", "Check manifests, without parkerd", declare_validate},
         {"plan", "What the manifests would come to, touching nothing", declare_plan},
         {"apply", "Have parkerd read all manifests again", declare_apply},
