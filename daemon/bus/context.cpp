@@ -37,12 +37,12 @@ std::string_view to_string(Fleet::Verb verb)
     return "unknown";
 }
 
-void begin(const Context& context, const sdbus::Message& call, JobResult&& result, Fleet::Verb verb,
-           const std::string& name, std::uint64_t flags)
+void begin(const Context& context, const Presence& object, const sdbus::Message& call, JobResult&& result,
+           Fleet::Verb verb, const std::string& name, std::uint64_t flags)
 {
     const auto shared = std::make_shared<JobResult>(std::move(result));
-    const auto answer = [&context, shared, verb, name](const std::optional<Error>& refusal) {
-        reply(*shared, context.on_bug, [&context, &refusal, verb, &name] {
+    const auto answer = [&context, object, shared, verb, name](const std::optional<Error>& refusal) {
+        reply(*shared, context.on_bug, object, [&context, &refusal, verb, &name] {
             if (refusal)
                 throw *refusal;
             return sdbus::ObjectPath{job_path(context.fleet.begin(verb, name))};

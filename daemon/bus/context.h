@@ -26,8 +26,8 @@ struct Context {
 using JobResult = sdbus::Result<sdbus::ObjectPath>;
 
 // Answers with a new job, after asking whether the caller may: Manager.StartPartition, Partition.Start and their like.
-void begin(const Context& context, const sdbus::Message& call, JobResult&& result, Fleet::Verb verb,
-           const std::string& name, std::uint64_t flags);
+void begin(const Context& context, const Presence& object, const sdbus::Message& call, JobResult&& result,
+           Fleet::Verb verb, const std::string& name, std::uint64_t flags);
 
 void check_flags(std::uint64_t flags); // invalid_argument unless 0
 std::string_view to_string(Fleet::Verb verb);

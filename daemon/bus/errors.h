@@ -38,4 +38,29 @@ void reply(const sdbus::Result<Values...>& result, const OnBug& on_bug, Function
     }
 }
 
+// An object on the bus, for as long as it is there. sd-bus holds what a call returns against what the object has told
+// of its methods (sd_bus_message_seal(), enforced_reply_signature), which goes with the object: of one that has gone
+// since the call, only an error can be sent.
+using Presence = std::weak_ptr<const void>;
+
+template <typename... Values, typename Function>
+void reply(const sdbus::Result<Values...>& result, const OnBug& on_bug, const Presence& object, Function function)
+{
+    const auto check = [&object] {
+        if (object.expired())
+            throw Error{Code::no_such_partition, "object", "it has gone since it was called"};
+    };
+    reply(result, on_bug, [&check, &function] {
+        check();
+        if constexpr (sizeof...(Values) == 0) {
+            function();
+            check();
+        } else {
+            auto value = function();
+            check();
+            return value;
+        }
+    });
+}
+
 } // namespace parker::bus

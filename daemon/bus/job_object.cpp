@@ -33,16 +33,16 @@ void JobObject::failed(const Error& error)
 void JobObject::Cancel(sdbus::Result<>&& result)
 {
     const auto shared = std::make_shared<sdbus::Result<>>(std::move(result));
-    context_.authority.check(*getObject().getCurrentlyProcessedMessage(), action::dump_memory,
-                             {{"verb", "give up dumping the memory of"}, {"partition", job_.partition}},
-                             [&context = context_, shared, id = job_.id](const std::optional<Error>& refusal) {
-                                 reply(*shared, context.on_bug, [&context, &refusal, id] {
-                                     if (refusal)
-                                         throw Error{*refusal};
-                                     context.fleet.cancel(
-                                         id); // of a job that has ended meanwhile, nothing is left to do
-                                 });
-                             });
+    context_.authority.check(
+        *getObject().getCurrentlyProcessedMessage(), action::dump_memory,
+        {{"verb", "give up dumping the memory of"}, {"partition", job_.partition}},
+        [&context = context_, object = Presence{presence_}, shared, id = job_.id](const std::optional<Error>& refusal) {
+            reply(*shared, context.on_bug, object, [&context, &refusal, id] {
+                if (refusal)
+                    throw Error{*refusal};
+                context.fleet.cancel(id); // of a job that has ended meanwhile, nothing is left to do
+            });
+        });
 }
 
 sdbus::Struct<std::string, sdbus::ObjectPath> JobObject::Partition()

@@ -22,6 +22,7 @@ private:
     std::uint64_t BytesTotal() override { return job_.progress ? job_.progress->bytes_total.load() : 0; }
 
     const Context& context_;
+    std::shared_ptr<const void> presence_ = std::make_shared<int>();
     Fleet::Job job_;
 };
 

@@ -44,17 +44,17 @@ void ManagerObject::GetPartition(sdbus::Result<sdbus::ObjectPath>&& result, std:
 
 void ManagerObject::StartPartition(JobResult&& result, std::string name, std::uint64_t flags)
 {
-    begin(context_, call(), std::move(result), Fleet::Verb::start, name, flags);
+    begin(context_, presence_, call(), std::move(result), Fleet::Verb::start, name, flags);
 }
 
 void ManagerObject::StopPartition(JobResult&& result, std::string name, std::uint64_t flags)
 {
-    begin(context_, call(), std::move(result), Fleet::Verb::stop, name, flags);
+    begin(context_, presence_, call(), std::move(result), Fleet::Verb::stop, name, flags);
 }
 
 void ManagerObject::KillPartition(JobResult&& result, std::string name, std::uint64_t flags)
 {
-    begin(context_, call(), std::move(result), Fleet::Verb::kill, name, flags);
+    begin(context_, presence_, call(), std::move(result), Fleet::Verb::kill, name, flags);
 }
 
 void ManagerObject::Plan(sdbus::Result<std::string>&& result, std::vector<std::string> names, std::uint64_t flags)

@@ -33,6 +33,7 @@ private:
     const sdbus::Message& call() const;
 
     const Context& context_;
+    std::shared_ptr<const void> presence_ = std::make_shared<int>();
     Service::Facts facts_;
 };
 

@@ -125,25 +125,26 @@ const sdbus::Message& PartitionObject::call() const
 
 void PartitionObject::Start(JobResult&& result, std::uint64_t flags)
 {
-    begin(context_, call(), std::move(result), Fleet::Verb::start, status_.name, flags);
+    begin(context_, presence_, call(), std::move(result), Fleet::Verb::start, status_.name, flags);
 }
 
 void PartitionObject::Stop(JobResult&& result, std::uint64_t flags)
 {
-    begin(context_, call(), std::move(result), Fleet::Verb::stop, status_.name, flags);
+    begin(context_, presence_, call(), std::move(result), Fleet::Verb::stop, status_.name, flags);
 }
 
 void PartitionObject::Kill(JobResult&& result, std::uint64_t flags)
 {
-    begin(context_, call(), std::move(result), Fleet::Verb::kill, status_.name, flags);
+    begin(context_, presence_, call(), std::move(result), Fleet::Verb::kill, status_.name, flags);
 }
 
 void PartitionObject::OpenLog(sdbus::Result<sdbus::UnixFd>&& result, std::uint64_t flags)
 {
     constexpr std::uint64_t follow = 1;
     const auto shared = std::make_shared<sdbus::Result<sdbus::UnixFd>>(std::move(result));
-    const auto answer = [&context = context_, shared, name = status_.name, flags](const std::optional<Error>& refusal) {
-        reply(*shared, context.on_bug, [&context, &refusal, &name, flags] {
+    const auto answer = [&context = context_, object = Presence{presence_}, shared, name = status_.name,
+                         flags](const std::optional<Error>& refusal) {
+        reply(*shared, context.on_bug, object, [&context, &refusal, &name, flags] {
             if (refusal)
                 throw Error{*refusal};
             if ((flags & ~follow) != 0)
@@ -164,9 +165,9 @@ void PartitionObject::Dump(JobResult&& result, sdbus::UnixFd file, std::uint64_t
     constexpr std::uint64_t live = 1;
     constexpr std::uint64_t compressed = 2;
     const auto shared = std::make_shared<JobResult>(std::move(result));
-    const auto answer = [&context = context_, shared, name = status_.name, file = std::make_shared<Fd>(file.release()),
-                         flags](const std::optional<Error>& refusal) {
-        reply(*shared, context.on_bug, [&context, &refusal, &name, &file, flags] {
+    const auto answer = [&context = context_, object = Presence{presence_}, shared, name = status_.name,
+                         file = std::make_shared<Fd>(file.release()), flags](const std::optional<Error>& refusal) {
+        reply(*shared, context.on_bug, object, [&context, &refusal, &name, &file, flags] {
             if (refusal)
                 throw Error{*refusal};
             if ((flags & ~(live | compressed)) != 0)
@@ -185,15 +186,16 @@ void PartitionObject::GetVitals(sdbus::Result<Dictionary>&& result, std::uint64_
     const auto refuse = [&context = context_, shared](const Error& error) {
         reply(*shared, context.on_bug, [&error]() -> Dictionary { throw Error{error}; });
     };
-    const auto look = [&context = context_, shared, refuse, name = status_.name](const std::optional<Error>& refusal) {
+    const auto look = [&context = context_, object = Presence{presence_}, shared, refuse,
+                       name = status_.name](const std::optional<Error>& refusal) {
         try {
             if (refusal)
                 throw Error{*refusal};
             const auto state = context.fleet.status(name).state;
             if (state == State::inactive || state == State::failed)
                 throw Error{Code::wrong_state, "partition " + name, "it does not run"};
-            context.host.vitals(name, [&context, shared](const Service::Vitals& vitals) {
-                reply(*shared, context.on_bug, [&vitals] { return to_dictionary(vitals); });
+            context.host.vitals(name, [&context, object, shared](const Service::Vitals& vitals) {
+                reply(*shared, context.on_bug, object, [&vitals] { return to_dictionary(vitals); });
             });
         } catch (const Error& error) {
             refuse(error);

@@ -62,6 +62,7 @@ private:
     parker::Heartbeat heartbeat() const;
 
     const Context& context_;
+    std::shared_ptr<const void> presence_ = std::make_shared<int>();
     Status status_;
 };
 

@@ -373,8 +373,10 @@ void Client::cancel(const std::string& job)
         const auto proxy = sdbus::createProxy(*impl_->connection, bus::bus_name, job);
         proxy->callMethod("Cancel").onInterface(job_interface);
     } catch (const sdbus::Error& error) {
-        if (error.getName() != "org.freedesktop.DBus.Error.UnknownObject") // it has just ended
-            throw bus::from_bus(error);
+        const auto ours = bus::from_bus(error);
+        if (error.getName() != "org.freedesktop.DBus.Error.UnknownObject" &&
+            ours.code() != Code::no_such_partition) // it has just ended
+            throw Error{ours};
     }
 }
 

@@ -4,7 +4,6 @@
 
 import json
 import os
-import shutil
 import signal
 import subprocess
 import unittest
@@ -102,8 +101,7 @@ class Dump(BusTest):
 
     @unittest.skipIf(os.geteuid() != 0, "only root can be somebody else")
     def test_not_permitted(self):
-        program = shutil.copy(PARKERCTL, self.house.folder)  # where anybody can reach it
-        done = subprocess.run([*NOBODY, program, "--session", "dump", "--live", "db", "-o", "-"], capture_output=True,
+        done = subprocess.run([*NOBODY, self.house.parkerctl_for_all(), "--session", "dump", "--live", "db", "-o", "-"], capture_output=True,
                               text=True, stdin=subprocess.DEVNULL, env=self.house.environment)
         self.assertEqual((done.returncode, done.stdout), (4, ""))
         self.assertIn("may not dump the memory of partition db", done.stderr)

@@ -1,12 +1,14 @@
 #!/usr/bin/python3
 # SPDX-License-Identifier: LGPL-2.1-or-later
-"""The part of polkit that parkerd and pkttyagent speak to, for a private bus: fake_polkit.py ADDRESS
+"""The part of polkit that parkerd and pkttyagent speak to, for a private bus: fake_polkit.py ADDRESS HOLD
 
-Allows everything to those who may be asked for a password, and nothing to others. Prints a JSON object for each call.
+Allows everything to those who may be asked for a password, and nothing to others, but not while there is a file HOLD.
+Prints a JSON object for each call.
 """
 
 import asyncio
 import json
+import pathlib
 import sys
 
 from dbus_next.aio import MessageBus
@@ -35,8 +37,10 @@ class Authority(ServiceInterface):
         return 0
 
     @method()
-    def CheckAuthorization(self, subject: "(sa{sv})", action: "s", details: "a{ss}", flags: "u", cancellation: "s") -> "(bba{ss})":
+    async def CheckAuthorization(self, subject: "(sa{sv})", action: "s", details: "a{ss}", flags: "u", cancellation: "s") -> "(bba{ss})":
         say(call="check", action=action, details=details, flags=flags)
+        while pathlib.Path(sys.argv[2]).exists():
+            await asyncio.sleep(0.05)
         return [flags == 1, False, {}]
 
     @method()

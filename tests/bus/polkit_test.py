@@ -24,7 +24,8 @@ class Asked(unittest.TestCase):
         self.house = House(PARKERD, PARKERCTL, session=False)
         self.addCleanup(self.house.close)
         self.house.manifest("db")
-        self.polkit = self.fake(FAKE_POLKIT)
+        self.hold = self.house.folder / "hold"
+        self.polkit = self.fake(FAKE_POLKIT, str(self.hold))
         self.house.start_parkerd()
 
     def fake(self, program: pathlib.Path, *arguments: str) -> subprocess.Popen:
@@ -47,7 +48,7 @@ class Asked(unittest.TestCase):
             os.setsid()
             fcntl.ioctl(terminal, termios.TIOCSCTTY, 0)
 
-        return subprocess.Popen([*NOBODY, PARKERCTL, *words], text=True, stdin=subprocess.DEVNULL if terminal is None else terminal,
+        return subprocess.Popen([*NOBODY, self.house.parkerctl_for_all(), *words], text=True, stdin=subprocess.DEVNULL if terminal is None else terminal,
                                 stdout=subprocess.PIPE, stderr=subprocess.PIPE, env=self.house.environment,
                                 preexec_fn=None if terminal is None else own)
 
@@ -70,6 +71,20 @@ class Asked(unittest.TestCase):
                 self.assertEqual(code, 4, error)
                 self.assertIn("may not", error)
                 self.assertEqual([ask["flags"] for ask in self.said()], [0])
+
+    def test_gone_meanwhile(self):
+        """The partition goes while somebody looks for his password."""
+        self.hold.touch()
+        process = self.parkerctl("log", "-f", "db")
+        eventually(lambda: any(ask["call"] == "check" for ask in self.said()), "polkit is asked")
+        (self.house.manifests / "db.yaml").unlink()
+        eventually(lambda: "db: gone" in self.house.log(), "it is gone")
+        self.hold.unlink()
+        code, error = self.ended(process)
+        self.assertEqual(code, 3, error)
+        self.assertIn("it has gone since it was called", error)
+        self.house.manifest("db")
+        self.house.wait_for_state("db", "inactive")
 
     def test_on_a_terminal(self):
         """pkttyagent stands ready for this process before it asks for anything, and goes with it."""
