@@ -173,7 +173,9 @@ class Client:
                 [value], fds = self.values.body(kind)
                 body.append(Variant(kind, value))
         else:
+            self.values.plain = NAMES if self.numbers.random() < 0.3 else []
             body, fds = self.values.body(call.takes)
+            self.values.plain = []
         try:
             await self.send(call, body, fds)
         finally:
@@ -219,7 +221,7 @@ def members() -> set[tuple[str, str]]:
             for member in interface if member.tag in ("method", "property")}
 
 
-MEMBERS = members()
+MEMBERS = members() - {("org.parker1.Job", "Cancel")}  # which works only while a dump is being written
 
 
 def missing(clients: list[Client]) -> set[tuple[str, str]]:

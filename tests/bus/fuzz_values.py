@@ -26,6 +26,7 @@ class Values:
         self._numbers = numbers
         self._room = ROOM
         self._fds: list[int] = []
+        self.plain: list[str] = []  # texts to choose from, all of them, for a message as it is meant to be
         self.pipes: list[int] = []  # that somebody may write to
         self.words: list[str] = []  # that mean something to who is called
 
@@ -38,6 +39,8 @@ class Values:
         return self._numbers.choice(SIGNATURES)
 
     def text(self) -> str:
+        if self.plain:
+            return self._numbers.choice(self.plain)
         kind = self._numbers.random()
         if kind < 0.6 and self.words:
             return self._numbers.choice(self.words)
@@ -48,6 +51,8 @@ class Values:
         return "".join(self._numbers.choices("az09-_. \n\t\x1b'\"\\{}%\u00e4\u20ac\U0001f427", k=min(length, 50))) * max(length // 50, 1)
 
     def _integer(self, signed: int, bits: int) -> int:
+        if self.plain:
+            return self._numbers.choice([0, 1])
         least, most = (-(1 << bits - 1), (1 << bits - 1) - 1) if signed else (0, (1 << bits) - 1)
         return self._numbers.choice([0, 0, 0, 0, 0, 0, 1, 1, 2, least, most, most - 1, self._numbers.randint(least, most)])
 
