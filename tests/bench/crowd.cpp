@@ -117,6 +117,7 @@ int main(int argc, char** argv)
     }
     for (auto* bus : connections)
         sd_bus_flush_close_unref(bus);
+    sd_event_unref(event);
     std::ranges::sort(times);
     std::printf("%zu answers, median %.1f, 99th percentile %.1f, most %.1f\n", times.size(), times[times.size() / 2],
                 times[times.size() * 99 / 100], times.back());

@@ -21,10 +21,10 @@ class Crowd(BusTest):
         self.house.manager("Reload", "t", "0")
         self.start("db")
         eventually(lambda: self.house.partition("db")["SubState"] == "reserving", "it takes its memory")
-        done = subprocess.run([CROWD, self.house.address, "100", "5", "db"], capture_output=True, text=True, stdin=subprocess.DEVNULL,
+        done = subprocess.run([CROWD, self.house.address, "100", "3", "db"], capture_output=True, text=True, stdin=subprocess.DEVNULL,
                               timeout=PATIENCE)
         self.assertEqual(done.returncode, 0, done.stderr)
-        self.assertTrue(done.stdout.startswith("500 answers"), done.stdout)
+        self.assertTrue(done.stdout.startswith("300 answers"), done.stdout)
         self.assertEqual(self.house.partition("db")["SubState"], "reserving", "the answers came only when the start was through")
         print(done.stdout.strip(), "ms", file=sys.stderr)
         self.house.wait_for_state("db", "active")
