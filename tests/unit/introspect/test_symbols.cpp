@@ -60,7 +60,7 @@ TEST_CASE("Numbers of symbols that cannot be")
 {
     Image image{{.symbols = Form::plain}};
     const auto at = Image::physical_of(Image::symbol_count_at);
-    image.poke(at, GENERATE(0, Symbols::most_symbols + 1, 0xffffffff));
+    image.poke(at, GENERATE(0U, Symbols::most_symbols + 1, 0xffffffffU));
     CHECK(find(image, {"_stext"}).empty());
 }
 

@@ -67,7 +67,8 @@ TEST_CASE("Places that are nowhere give nothing")
     const auto memory = image.memory();
     const auto kernel = Kernel::open(memory, image.note());
     REQUIRE(kernel);
-    const std::uint64_t where = GENERATE(0, 1, 0xffff'ffff'ffff'fff8, 0xffff'ffff'ffff'ffff, 0xffff'8880'0000'0000);
+    const std::uint64_t where = GENERATE(std::uint64_t{0}, std::uint64_t{1}, 0xffff'ffff'ffff'fff8,
+                                         0xffff'ffff'ffff'ffff, 0xffff'8880'0000'0000);
     CHECK(nothing(
         read_vitals(kernel->space(), {where, where, where, where, where, where, where}, memory_bytes, all_cpus)));
 }
