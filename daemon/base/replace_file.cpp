@@ -7,9 +7,9 @@
 
 #include <cerrno>
 #include <cstdlib>
+#include <utility>
 
 #include "base/error.h"
-#include "base/fd.h"
 
 namespace parker {
 namespace {
@@ -28,25 +28,36 @@ void write_all(const Fd& file, std::string_view text, const std::string& name)
 
 } // namespace
 
-void replace_file(const std::filesystem::path& path, std::string_view text, mode_t mode)
+FreshFile::FreshFile(std::filesystem::path path) : path_{std::move(path)}, name_{path_.string() + ".XXXXXX"}
 {
     struct stat status {};
-    if (::stat(path.c_str(), &status) == 0 && !S_ISREG(status.st_mode))
-        throw Error{Code::failed, path.string(), "is no regular file, and is not replaced by one"};
-    auto name = path.string() + ".XXXXXX";
-    const Fd file{::mkostemp(name.data(), O_CLOEXEC)};
-    if (!file)
-        throw_errno(Code::failed, path.string(), "cannot be written beside");
-    try {
-        write_all(file, text, name);
-        if (::fchmod(file.get(), mode) != 0)
-            throw_errno(Code::failed, name, "cannot be given its mode");
-        if (::rename(name.c_str(), path.c_str()) != 0)
-            throw_errno(Code::failed, path.string(), "cannot be replaced");
-    } catch (const Error&) {
-        ::unlink(name.c_str());
-        throw;
-    }
+    if (::stat(path_.c_str(), &status) == 0 && !S_ISREG(status.st_mode))
+        throw Error{Code::failed, path_.string(), "is no regular file, and is not replaced by one"};
+    file_ = Fd{::mkostemp(name_.data(), O_CLOEXEC)};
+    if (!file_)
+        throw_errno(Code::failed, path_.string(), "cannot be written beside");
+}
+
+FreshFile::~FreshFile()
+{
+    if (file_)
+        ::unlink(name_.c_str());
+}
+
+void FreshFile::replace()
+{
+    if (::rename(name_.c_str(), path_.c_str()) != 0)
+        throw_errno(Code::failed, path_.string(), "cannot be replaced");
+    file_.reset();
+}
+
+void replace_file(const std::filesystem::path& path, std::string_view text, mode_t mode)
+{
+    FreshFile fresh{path};
+    write_all(fresh.file(), text, fresh.name());
+    if (::fchmod(fresh.file().get(), mode) != 0)
+        throw_errno(Code::failed, fresh.name(), "cannot be given its mode");
+    fresh.replace();
 }
 
 } // namespace parker

@@ -20,7 +20,6 @@ void check(int result)
 }
 
 constexpr std::uint64_t second_usec = 1'000'000;
-constexpr const char* clear_line = "\r\033[K"; // ECMA-48, 8.3.41: Erase in Line
 
 // The substates that take time (schemas/org.parker1.Partition.xml).
 std::string_view in_words(std::string_view sub_state)

@@ -10,6 +10,8 @@
 
 namespace parker::cli {
 
+inline constexpr const char* clear_line = "\r\033[K"; // ECMA-48, 8.3.41: Erase in Line
+
 // On a terminal: a line on stderr that says what is under way on a partition, and for how long, while the client waits.
 // It goes with the object. Elsewhere: nothing.
 class Progress {

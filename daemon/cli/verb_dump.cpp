@@ -13,11 +13,13 @@
 #include <cstdio>
 #include <filesystem>
 #include <memory>
-#include <optional>
 #include <thread>
+#include <utility>
 
 #include "base/bytes.h"
+#include "base/replace_file.h"
 #include "cli/client.h"
+#include "cli/progress.h"
 #include "cli/verb.h"
 
 namespace parker::cli {
@@ -26,7 +28,6 @@ namespace {
 using Clock = std::chrono::steady_clock;
 
 constexpr std::chrono::seconds between_looks{1};
-constexpr const char* clear_line = "\r\033[K"; // ECMA-48, 8.3.41: Erase in Line
 
 struct Options {
     std::string name;
@@ -37,39 +38,22 @@ struct Options {
 // What parkerd writes to: a file that has its name only once it is whole.
 class FileTarget {
 public:
-    explicit FileTarget(std::filesystem::path path) : path_{std::move(path)}, fresh_{path_.string() + ".XXXXXX"}
-    {
-        struct stat status {};
-        if (::stat(path_.c_str(), &status) == 0 && !S_ISREG(status.st_mode))
-            throw Error{Code::failed, path_, "is no regular file, and is not replaced by one"};
-        file_ = Fd{::mkostemp(fresh_.data(), O_CLOEXEC)};
-        if (!file_)
-            throw_errno(Code::failed, path_, "cannot be written beside");
-    }
-    ~FileTarget()
-    {
-        if (file_)
-            ::unlink(fresh_.c_str());
-    }
-    FileTarget(const FileTarget&) = delete;
-    FileTarget& operator=(const FileTarget&) = delete;
+    explicit FileTarget(const std::filesystem::path& path) : fresh_{path} {}
 
-    const Fd& file() const { return file_; }
+    const Fd& file() const { return fresh_.file(); }
 
     // Returns how much of the disk it takes.
     std::uint64_t finish()
     {
         struct stat status {};
-        if (::fstat(file_.get(), &status) != 0 || ::rename(fresh_.c_str(), path_.c_str()) != 0)
-            throw_errno(Code::failed, path_, "cannot be replaced");
-        file_.reset();
+        if (::fstat(fresh_.file().get(), &status) != 0)
+            throw_errno(Code::failed, fresh_.name(), "cannot be looked at");
+        fresh_.replace();
         return static_cast<std::uint64_t>(status.st_blocks) * 512; // stat(2)
     }
 
 private:
-    std::filesystem::path path_;
-    std::string fresh_;
-    Fd file_;
+    FreshFile fresh_;
 };
 
 // Standard output stays as it is, which a pipe that parkerd writes to would not.
@@ -205,13 +189,13 @@ void wait_for(Client& client, const std::string& job, const std::string& name, c
     while (!client.result(job)) {
         if (interruption.happened() && !std::exchange(cancelled, true))
             interruption.cancel();
-        if (Clock::now() >= next_look) {
-            if (shows)
-                show(name, client.progress(job), Clock::now() - start);
+        if (shows && Clock::now() >= next_look) {
+            show(name, client.progress(job), Clock::now() - start);
             next_look = Clock::now() + between_looks;
         }
-        client.turn(std::chrono::duration_cast<std::chrono::microseconds>(
-            std::max<Clock::duration>(next_look - Clock::now(), Clock::duration::zero())));
+        const auto until_look = std::max<Clock::duration>(next_look - Clock::now(), Clock::duration::zero());
+        client.turn(shows ? std::chrono::duration_cast<std::chrono::microseconds>(until_look)
+                          : std::chrono::microseconds::max());
         if (!client.daemon_runs())
             throw Error{Code::daemon_not_running, "parkerd", "went away before the dump was whole",
                         "journalctl -u parkerd.service"};

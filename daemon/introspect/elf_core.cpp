@@ -10,11 +10,11 @@
 #include <type_traits>
 
 #include "base/bytes.h"
+#include "introspect/note.h"
 
 namespace parker::introspect {
 namespace {
 
-constexpr std::string_view note_name{"VMCOREINFO\0", 11};
 constexpr std::size_t note_align = 4; // of a note's name and text, elf(5)
 
 template <typename T>

@@ -14,7 +14,6 @@ namespace {
 
 // elf(5), Elf64_Nhdr: sizes of name and description, type; then both, each padded to 4 bytes.
 constexpr std::size_t name_at = 12;
-constexpr std::string_view note_name{"VMCOREINFO\0", 11};
 constexpr std::size_t text_at = NoteSearch::head_bytes;
 constexpr std::uint32_t note_type = 0;
 

@@ -5,10 +5,13 @@
 #include <cstdint>
 #include <optional>
 #include <string>
+#include <string_view>
 
 #include "introspect/memory.h"
 
 namespace parker::introspect {
+
+inline constexpr std::string_view note_name{"VMCOREINFO\0", 11}; // with its end, as ELF has it
 
 // Looks through a partition's memory for VMCOREINFO notes (kernel/vmcore_info.c, before 6.9 kernel/crash_core.c: an ELF
 // note that begins a page). It does so in steps, as there may be terabytes to go through, and what it finds may be a

@@ -231,4 +231,14 @@ void Rig::pass(Clock::duration time)
     }
 }
 
+Code code_of(const std::function<void()>& call)
+{
+    try {
+        call();
+    } catch (const Error& error) {
+        return error.code();
+    }
+    return Code::usage;
+}
+
 } // namespace parker

@@ -3,6 +3,7 @@
 
 #include <deque>
 #include <filesystem>
+#include <functional>
 #include <string>
 #include <vector>
 
@@ -85,5 +86,7 @@ private:
     std::deque<Task> tasks_;
     std::map<std::uint32_t, std::string> jobs_;
 };
+
+Code code_of(const std::function<void()>& call); // of the Error that it throws; usage, which nothing here throws: none
 
 } // namespace parker

@@ -29,16 +29,6 @@ Fleet::Dump dump_to(const Fd& file, bool live = true)
     return {Fd{::fcntl(file.get(), F_DUPFD_CLOEXEC, 3)}, live, false};
 }
 
-Code code_of(const std::function<void()>& call)
-{
-    try {
-        call();
-    } catch (const Error& error) {
-        return error.code();
-    }
-    return Code::usage; // which nothing here throws
-}
-
 } // namespace
 
 TEST_CASE("the memory of a partition that runs is written, and the partition does not notice")

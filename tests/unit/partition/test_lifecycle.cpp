@@ -14,16 +14,6 @@ using Exit = HeldPartition::Exit;
 
 namespace {
 
-Code code_of(const std::function<void()>& call)
-{
-    try {
-        call();
-    } catch (const Error& error) {
-        return error.code();
-    }
-    return Code::usage; // which nothing here throws
-}
-
 bool memory_says(SimulatedControl& control, std::uint64_t address, std::string_view text)
 {
     const auto mapping = control.map({address, address + page_bytes});
