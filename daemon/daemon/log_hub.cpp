@@ -14,7 +14,8 @@ namespace {
 
 constexpr std::size_t search_pages = 65536; // 256 MiB in a round, so that others have their turn
 constexpr std::chrono::seconds search_rarely{10};
-constexpr int send_bytes = 1 << 20; // of a socket; the kernel may give less
+constexpr std::chrono::seconds early_after{5}; // most kernels have their note by then
+constexpr int send_bytes = 1 << 20;            // of a socket; the kernel may give less
 
 std::string no_log(const std::string& reason)
 {
@@ -213,8 +214,9 @@ bool LogHub::look(Entry& entry, Poll& poll)
             poll.wait_at_most(busy_interval);
     }
     if (std::ranges::any_of(entry.followers, [](const auto& follower) { return follower->is_broken(); })) {
-        for (const auto& follower : entry.followers)
-            follower->unreadable("the kernel's log was overwritten; looking for it again");
+        if (kernel->has_note()) // else its memory is in other use since, and its log is elsewhere
+            for (const auto& follower : entry.followers)
+                follower->unreadable("the kernel's log was overwritten; looking for it again");
         entry.inside->drop_kernel();
         entry.places.reset();
     }
@@ -225,13 +227,14 @@ bool LogHub::look(Entry& entry, Poll& poll)
 bool LogHub::find_kernel(Entry& entry)
 {
     const auto now = Clock::now();
-    if ((entry.inside && entry.inside->kernel() != nullptr) || now < entry.search_at)
+    if (now < entry.search_at)
         return false;
     std::string reason;
     try {
         if (!entry.inside)
             entry.inside = std::make_unique<Inside>(control_, *entry.held);
-        if (entry.inside->search(search_pages))
+        const bool early = entry.inside->kernel() == nullptr && now - entry.since > early_after;
+        if (entry.inside->search(search_pages, early))
             return false;
         if (!entry.inside->came_round())
             return true;
@@ -241,6 +244,8 @@ bool LogHub::find_kernel(Entry& entry)
     // A kernel that has just started will write its note soon, one that is no such kernel never will.
     const auto pause = std::clamp<Clock::duration>((now - entry.since) / 10, interval, search_rarely);
     entry.search_at = now + pause;
+    if (entry.inside && entry.inside->kernel() != nullptr) // an early one
+        return false;
     for (const auto& follower : entry.followers)
         if (!follower->follows() || !reason.empty())
             follower->unreadable(no_log(reason));
@@ -250,7 +255,8 @@ bool LogHub::find_kernel(Entry& entry)
 // Everybody who waits, once there is a kernel or none is to be expected soon.
 void LogHub::answer(Entry& entry, bool searching)
 {
-    const bool found = entry.held && entry.inside && entry.inside->kernel() != nullptr;
+    const bool found =
+        entry.held && entry.inside && entry.inside->kernel() != nullptr && entry.inside->kernel()->has_note();
     const auto now = Clock::now();
     std::vector<Ask> due;
     std::erase_if(entry.asks, [&due, now, waits = searching && !found](Ask& ask) {
@@ -266,7 +272,7 @@ void LogHub::answer(Entry& entry, bool searching)
         ask.answer(found_vitals);
 }
 
-// Of an entry whose kernel is found.
+// Of an entry whose kernel is found, with its note.
 introspect::Vitals LogHub::vitals(Entry& entry)
 {
     const auto& kernel = *entry.inside->kernel();
@@ -293,9 +299,10 @@ std::string LogHub::end(const HeldPartition& held, const LogRun& run, const std:
     }
     std::string reason;
     try {
-        if (!entry.inside || entry.inside->kernel() == nullptr) // from the beginning
+        if (!entry.inside || entry.inside->kernel() == nullptr ||
+            !entry.inside->kernel()->has_note()) // from the beginning
             entry.inside = std::make_unique<Inside>(control_, held);
-        while (!entry.inside->search(search_pages) && !entry.inside->came_round())
+        while (!entry.inside->search(search_pages, true) && !entry.inside->came_round())
             ;
     } catch (const Error& error) {
         reason = error.what();

@@ -35,7 +35,7 @@ void append(std::vector<std::byte>& to, std::string_view text)
 std::vector<std::byte> note(const Kernel* kernel)
 {
     std::vector<std::byte> bytes;
-    if (kernel == nullptr)
+    if (kernel == nullptr || !kernel->has_note())
         return bytes;
     const std::string_view text = kernel->info().text();
     append(bytes, Elf64_Nhdr{note_name.size(), static_cast<Elf64_Word>(text.size()), 0});

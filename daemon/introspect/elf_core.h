@@ -23,8 +23,8 @@ struct ElfCore {
     std::uint64_t file_bytes = 0;
 };
 
-// `kernel` is null where none was found: then without a note, and without virtual addresses. The kernel's own word goes
-// into the file as it is: whoever opens it should treat it so.
+// `kernel` is null where none was found: then without a note, and without virtual addresses. (An early kernel has no
+// note either.) The kernel's own word goes into the file as it is: whoever opens it should treat it so.
 ElfCore elf_core(const PhysicalMemory& memory, const Kernel* kernel);
 
 } // namespace parker::introspect

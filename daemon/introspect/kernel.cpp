@@ -5,6 +5,7 @@
 #include <span>
 
 #include "base/bytes.h"
+#include "introspect/early.h"
 
 namespace parker::introspect {
 namespace {
@@ -13,6 +14,8 @@ namespace {
 // KASLR. NUMBER(phys_base) is what its distance is from there to physical memory.
 constexpr std::uint64_t image_start = 0xffff'ffff'8000'0000;
 constexpr std::uint64_t image_bytes = GiB;
+constexpr std::uint64_t image_step = 2 * MiB; // CONFIG_PHYSICAL_ALIGN is a multiple of it: it is mapped by such pages
+constexpr std::uint64_t early_image_bytes = 128 * MiB; // far more than any kernel's
 constexpr std::uint32_t release_at =
     2 * 65; // struct new_utsname: the third of arrays of 65 (include/uapi/linux/utsname.h)
 constexpr std::size_t release_bytes = 65;
@@ -58,22 +61,54 @@ bool Kernel::enter(const PhysicalMemory& memory)
         return false;
     if (const auto release = own_release(*space_, info_); release && *release != info_.release())
         return false;
+    release_ = info_.release();
     ring_ = PrintkRing::open(*space_, info_);
     return ring_.has_value();
+}
+
+std::optional<Kernel> Kernel::open_early(const PhysicalMemory& memory, std::uint64_t table)
+{
+    for (const bool five_levels : {false, true}) {
+        Kernel kernel{Vmcoreinfo{}};
+        if (kernel.enter_early(memory, table, five_levels))
+            return kernel;
+    }
+    return std::nullopt;
+}
+
+bool Kernel::enter_early(const PhysicalMemory& memory, std::uint64_t table, bool five_levels)
+{
+    space_ = std::make_unique<AddressSpace>(memory, AddressSpace::Root{table, five_levels, 0});
+    std::uint64_t offset = 0;
+    while (offset < image_bytes && !space_->translate(image_start + offset))
+        offset += image_step;
+    const auto physical = space_->translate(image_start + offset);
+    // All top tables map the image. Those that are in it are the kernel's own.
+    if (!physical || *physical % image_step != 0 || table < *physical || table - *physical >= early_image_bytes)
+        return false;
+    // Where it begins is code, unless the image was blotted out.
+    if (memory.load<std::uint64_t>(*physical).value_or(0) == 0)
+        return false;
+    physical_base_ = *physical - offset;
+    auto log = early_log(*space_, image_start + offset, std::min(early_image_bytes, image_bytes - offset));
+    if (!log)
+        return false;
+    release_ = std::move(log->release);
+    ring_ = log->ring;
+    return true;
 }
 
 // Its ends, as what is not used of it is unmapped, also in the middle (arch/x86/mm/init_64.c, cleanup_highmap() and
 // arch/x86/mm/init.c, free_kernel_image_pages()).
 Kernel::Mapped Kernel::image() const
 {
-    constexpr std::uint64_t step = 2 * MiB;
     Mapped mapped;
-    for (std::uint64_t offset = 0; offset < image_bytes; offset += step) {
+    for (std::uint64_t offset = 0; offset < image_bytes; offset += image_step) {
         if (space_->translate(image_start + offset) != physical_base_ + offset)
             continue;
         if (mapped.bytes == 0)
             mapped = {image_start + offset, physical_base_ + offset, 0};
-        mapped.bytes = image_start + offset + step - mapped.address;
+        mapped.bytes = image_start + offset + image_step - mapped.address;
     }
     return mapped;
 }

@@ -5,7 +5,6 @@
 #include <span>
 #include <string_view>
 
-#include "base/bytes.h"
 #include "base/little_endian.h"
 #include "introspect/vmcoreinfo.h"
 
@@ -21,26 +20,13 @@ constexpr std::uint32_t note_type = 0;
 
 std::optional<std::string> NoteSearch::next(std::size_t pages)
 {
-    done_ = false;
-    const auto& pieces = memory_->pieces();
-    for (looked_ = 0; looked_ < pages && piece_ < pieces.size(); ++looked_) {
-        const auto address = align_up(pieces[piece_].start, page_bytes) + page_ * page_bytes;
-        if (address - pieces[piece_].start >= pieces[piece_].bytes.size()) {
-            ++piece_;
-            page_ = 0;
-            continue;
-        }
-        ++page_;
-        if (auto note = note_at(address)) {
-            found_ = address;
-            ++looked_;
-            return note;
-        }
-    }
-    done_ = piece_ >= pieces.size();
-    if (done_)
-        piece_ = page_ = 0;
-    return std::nullopt;
+    std::optional<std::string> note;
+    walk_.on(pages, [&](std::uint64_t address) {
+        note = note_at(address);
+        found_ = note ? address : found_;
+        return note.has_value();
+    });
+    return note;
 }
 
 std::optional<std::string> NoteSearch::note_at(std::uint64_t address) const

@@ -8,6 +8,7 @@
 #include <string_view>
 
 #include "introspect/memory.h"
+#include "introspect/page_walk.h"
 
 namespace parker::introspect {
 
@@ -18,7 +19,7 @@ inline constexpr std::string_view note_name{"VMCOREINFO\0", 11}; // with its end
 // forged or a stale one: whoever asked checks it and, if it is no good, goes on from there.
 class NoteSearch {
 public:
-    explicit NoteSearch(const PhysicalMemory& memory) : memory_{&memory} {}
+    explicit NoteSearch(const PhysicalMemory& memory) : memory_{&memory}, walk_{memory} {}
 
     // What makes a page such a note, and no longer does when it is overwritten.
     static constexpr std::size_t head_bytes = 24;
@@ -27,19 +28,16 @@ public:
     // A page may hold one only: `pages` is also the most that it looks at.
     std::optional<std::string> next(std::size_t pages);
 
-    std::size_t looked() const { return looked_; }   // pages, in the last next()
-    std::uint64_t address() const { return found_; } // where the last note lies
-    bool done() const { return done_; }              // the last next() came to the end
+    std::size_t looked() const { return walk_.looked(); } // pages, in the last next()
+    std::uint64_t address() const { return found_; }      // where the last note lies
+    bool done() const { return walk_.done(); }            // the last next() came to the end
 
 private:
     std::optional<std::string> note_at(std::uint64_t address) const;
 
     const PhysicalMemory* memory_;
-    std::size_t piece_ = 0;
-    std::size_t page_ = 0; // in the piece
+    PageWalk walk_;
     std::uint64_t found_ = 0;
-    std::size_t looked_ = 0;
-    bool done_ = false;
 };
 
 } // namespace parker::introspect

@@ -37,10 +37,17 @@ bool fits(std::uint32_t offset, std::uint32_t bytes, std::uint32_t whole)
 
 std::optional<PrintkRing> PrintkRing::open(const AddressSpace& space, const Vmcoreinfo& info)
 {
-    PrintkRing ring{space};
-    if (!ring.measure(info) || !ring.place(info))
+    const auto pointer = info.symbol("prb");
+    const auto ring = pointer ? space.load<std::uint64_t>(*pointer) : std::nullopt;
+    return ring ? open_at(space, info, *ring) : std::nullopt;
+}
+
+std::optional<PrintkRing> PrintkRing::open_at(const AddressSpace& space, const Vmcoreinfo& info, std::uint64_t ring)
+{
+    PrintkRing opened{space};
+    if (!opened.measure(info) || !opened.place(info, ring))
         return std::nullopt;
-    return ring;
+    return opened;
 }
 
 bool PrintkRing::measure(const Vmcoreinfo& info)
@@ -65,9 +72,8 @@ bool PrintkRing::measure(const Vmcoreinfo& info)
            fits(*text_len, 4, *record) && fits(*caller, 4, *record) && *caller == *text_len + 4;
 }
 
-bool PrintkRing::place(const Vmcoreinfo& info)
+bool PrintkRing::place(const Vmcoreinfo& info, std::uint64_t ring)
 {
-    const auto pointer = info.symbol("prb");
     const auto descs = info.offset("printk_ringbuffer.desc_ring");
     const auto texts = info.offset("printk_ringbuffer.text_data_ring");
     const auto count_bits = info.offset("prb_desc_ring.count_bits");
@@ -80,14 +86,13 @@ bool PrintkRing::place(const Vmcoreinfo& info)
     for (const auto& line : {descs, texts, count_bits, desc, record, head, tail, size_bits, data})
         if (!line || *line > most_struct_bytes)
             return false;
-    const auto ring = pointer ? space_->load<std::uint64_t>(*pointer) : std::nullopt;
-    if (!ring || *ring > ~std::uint64_t{0} - 4 * most_struct_bytes)
+    if (ring > ~std::uint64_t{0} - 4 * most_struct_bytes)
         return false;
-    const auto counts = space_->load<std::uint32_t>(*ring + *descs + *count_bits);
-    const auto sizes = space_->load<std::uint32_t>(*ring + *texts + *size_bits);
-    const auto desc_array = space_->load<std::uint64_t>(*ring + *descs + *desc);
-    const auto info_array = space_->load<std::uint64_t>(*ring + *descs + *record);
-    const auto text_array = space_->load<std::uint64_t>(*ring + *texts + *data);
+    const auto counts = space_->load<std::uint32_t>(ring + *descs + *count_bits);
+    const auto sizes = space_->load<std::uint32_t>(ring + *texts + *size_bits);
+    const auto desc_array = space_->load<std::uint64_t>(ring + *descs + *desc);
+    const auto info_array = space_->load<std::uint64_t>(ring + *descs + *record);
+    const auto text_array = space_->load<std::uint64_t>(ring + *texts + *data);
     if (!counts || !sizes || !desc_array || !info_array || !text_array || *counts == 0 || *counts > most_count_bits ||
         *sizes <= 4 || *sizes > most_size_bits || *desc_array % word != 0 || *info_array % word != 0)
         return false;
@@ -96,8 +101,8 @@ bool PrintkRing::place(const Vmcoreinfo& info)
     descs_ = *desc_array;
     infos_ = *info_array;
     data_ = *text_array;
-    head_id_ = *ring + *descs + *head;
-    tail_id_ = *ring + *descs + *tail;
+    head_id_ = ring + *descs + *head;
+    tail_id_ = ring + *descs + *tail;
     return true;
 }
 

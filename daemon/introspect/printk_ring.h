@@ -28,6 +28,8 @@ class PrintkRing {
 public:
     // nullopt: the note lacks a line that 5.10 and later have, or what is there cannot be a ring.
     static std::optional<PrintkRing> open(const AddressSpace& space, const Vmcoreinfo& info);
+    // The same for a struct printk_ringbuffer at this virtual address.
+    static std::optional<PrintkRing> open_at(const AddressSpace& space, const Vmcoreinfo& info, std::uint64_t ring);
 
     enum class Outcome {
         record,  // here it is
@@ -57,7 +59,7 @@ private:
     };
 
     explicit PrintkRing(const AddressSpace& space) : space_{&space} {}
-    bool place(const Vmcoreinfo& info);
+    bool place(const Vmcoreinfo& info, std::uint64_t ring);
     bool measure(const Vmcoreinfo& info);
     std::optional<Desc> desc(std::uint64_t index) const;
     std::optional<std::uint64_t> seq_of(std::uint64_t id_address, bool newest) const;

@@ -15,7 +15,7 @@ constexpr std::size_t search_pages = std::size_t{1} << 16; // between two looks 
 void write_dump(Control& control, const HeldPartition& held, const Fleet::Dump& dump, Fleet::Progress& progress)
 {
     Inside inside{control, held};
-    while (!inside.search(search_pages) && !inside.came_round() && !progress.cancelled)
+    while (!inside.search(search_pages, true) && !inside.came_round() && !progress.cancelled)
         ;
     const auto core = introspect::elf_core(inside.memory(), inside.kernel());
     progress.bytes_total = core.file_bytes;

@@ -28,25 +28,54 @@ introspect::PhysicalMemory view(const std::vector<MemoryRange>& ranges,
 
 Inside::Inside(Control& control, const HeldPartition& held)
     : control_{control}, ranges_{held.memory}, mappings_{map_all(control, ranges_)}, memory_{view(ranges_, mappings_)},
-      search_{memory_}
+      notes_{memory_}, tables_{memory_}
 {
 }
 
-bool Inside::search(std::size_t pages)
+bool Inside::search(std::size_t pages, bool early)
 {
-    if (kernel_)
+    if (kernel_ && kernel_->has_note())
         return true;
-    while (!kernel_ && pages > 0) {
-        const auto step = search_.next(pages);
-        pages -= std::min(pages, search_.looked());
-        if (!step)
-            break;
-        kernel_ = introspect::Kernel::open(memory_, *step);
-        note_ = search_.address();
-    }
-    if (kernel_ || search_.done())
+    const bool found = !notes_done_ && search_notes(pages);
+    came_round_ = notes_done_ && (!early || search_tables(pages));
+    if (came_round_)
+        notes_done_ = false;
+    if (found || came_round_)
         map_anew();
-    return kernel_.has_value();
+    return found;
+}
+
+// True: it is found.
+bool Inside::search_notes(std::size_t& pages)
+{
+    while (pages > 0 && !notes_done_) {
+        const auto note = notes_.next(pages);
+        pages -= std::min(pages, notes_.looked());
+        notes_done_ = notes_.done();
+        if (!note)
+            continue;
+        if (auto kernel = introspect::Kernel::open(memory_, *note)) {
+            kernel_ = std::move(kernel);
+            note_ = notes_.address();
+            return true;
+        }
+    }
+    return false;
+}
+
+// True: that was the last page. Of several tables, which one kernel has, that which leads to the longest log.
+bool Inside::search_tables(std::size_t pages)
+{
+    while (pages > 0) {
+        const auto table = tables_.next(pages);
+        pages -= std::min(pages, tables_.looked());
+        if (!table)
+            return tables_.done();
+        auto kernel = introspect::Kernel::open_early(memory_, *table);
+        if (kernel && (!kernel_ || kernel->ring().last() > kernel_->ring().last()))
+            kernel_ = std::move(kernel);
+    }
+    return false;
 }
 
 // What was looked at stays in this process's page tables, which come to 1/512 of it; little of it is needed again.
@@ -60,10 +89,16 @@ void Inside::blot_out()
 {
     if (!kernel_)
         return;
+    if (kernel_->has_note())
+        blot_out(note_, introspect::NoteSearch::head_bytes);
+    blot_out(kernel_->image().physical, introspect::Kernel::image_head_bytes);
+}
+
+void Inside::blot_out(std::uint64_t address, std::size_t bytes)
+{
     for (std::size_t i = 0; i < ranges_.size(); ++i)
-        if (ranges_[i].contains(note_, introspect::NoteSearch::head_bytes))
-            std::memset(mappings_[i]->bytes().data() + (note_ - ranges_[i].start), 0,
-                        introspect::NoteSearch::head_bytes);
+        if (ranges_[i].contains(address, bytes))
+            std::memset(mappings_[i]->bytes().data() + (address - ranges_[i].start), 0, bytes);
 }
 
 } // namespace parker

@@ -8,6 +8,7 @@
 #include <vector>
 
 #include "control/control.h"
+#include "introspect/early.h"
 #include "introspect/kernel.h"
 #include "introspect/note.h"
 
@@ -23,27 +24,34 @@ public:
     Inside& operator=(const Inside&) = delete;
 
     // Looks for the kernel in as many pages more, from the beginning again after the last. True: it is found. Throws as
-    // the constructor.
-    bool search(std::size_t pages);
-    bool came_round() const { return search_.done(); } // the last search() ended with the last page
+    // the constructor. With `early`, one without a note is looked for as well, after the last page; it will do until
+    // one with a note is found.
+    bool search(std::size_t pages, bool early);
+    bool came_round() const { return came_round_; } // the last search() ended with the last page
 
     const introspect::PhysicalMemory& memory() const { return memory_; }               // until the next search()
     const introspect::Kernel* kernel() const { return kernel_ ? &*kernel_ : nullptr; } // null: not found
     // It was overwritten: look again.
     void drop_kernel() { kernel_.reset(); }
 
-    // Overwrites the kernel's note. After a reboot in place the memory is not zeroed, and the next kernel must not be
-    // taken for this one. To be called only when nothing runs there.
+    // Makes that this kernel is not found again. After a reboot in place the memory is not zeroed, and the next kernel
+    // must not be taken for this one. To be called only when nothing runs there.
     void blot_out();
 
 private:
+    bool search_notes(std::size_t& pages);
+    bool search_tables(std::size_t pages);
     void map_anew();
+    void blot_out(std::uint64_t address, std::size_t bytes);
 
     Control& control_;
     std::vector<MemoryRange> ranges_;
     std::vector<std::unique_ptr<Mapping>> mappings_; // one for each range
     introspect::PhysicalMemory memory_;
-    introspect::NoteSearch search_;
+    introspect::NoteSearch notes_;
+    introspect::TableSearch tables_;
+    bool notes_done_ = false; // in this round; tables are next
+    bool came_round_ = false;
     std::optional<introspect::Kernel> kernel_;
     std::uint64_t note_ = 0; // where the kernel's lies
 };

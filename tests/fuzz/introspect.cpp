@@ -11,6 +11,7 @@
 
 #include "base/bytes.h"
 #include "image.h"
+#include "introspect/early.h"
 #include "introspect/elf_core.h"
 #include "introspect/kernel.h"
 #include "introspect/log_cursor.h"
@@ -153,6 +154,7 @@ extern "C" int LLVMFuzzerTestOneInput(const std::uint8_t* data, std::size_t size
     Image image{{.five_levels = (options & 1) != 0,
                  .tight = (options & 2) != 0,
                  .symbols = (options & 4) != 0 ? Form::absolute_percpu : Form::plain}};
+    image.log(image.banner());
     for (auto lines = options >> 2; lines > 0; --lines)
         image.log(std::string(lines * 29 % 200, static_cast<char>('a' + lines % 26)));
     overwrite(image, input, 8);
@@ -173,6 +175,17 @@ extern "C" int LLVMFuzzerTestOneInput(const std::uint8_t* data, std::size_t size
         follow(*kernel, cursor, false);
         follow(*kernel, cursor, true);
         break;
+    }
+    TableSearch tables{memory};
+    for (unsigned i = 0; i < 8 && !tables.done(); ++i) {
+        const auto table = tables.next(4096);
+        const auto kernel = table ? Kernel::open_early(memory, *table) : std::nullopt;
+        if (!kernel)
+            continue;
+        require(!kernel->release().empty() && kernel->release().size() <= 64, "a release");
+        LogCursor cursor;
+        follow(*kernel, cursor, true);
+        lay_out(memory, *kernel);
     }
     return 0;
 }

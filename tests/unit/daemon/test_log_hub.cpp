@@ -260,6 +260,46 @@ TEST_CASE("The last words and the cause come before the end, though nobody had t
     }
 }
 
+TEST_CASE("A kernel that dies before it has a note leaves its log, and the next is not taken for it")
+{
+    Stage stage{{.early = true}};
+    Reader reader{stage.hub.open("db", true)};
+    stage.image.log(stage.image.banner());
+    stage.image.log("Kernel panic - not syncing: early");
+    stage.show_all();
+    stage.runs("1");
+    CHECK(stage.end("1", "boot-timeout") == "Kernel panic - not syncing: early");
+    CHECK(reader.line() == "run 1");
+    CHECK(reader.line() == stage.image.banner());
+    CHECK(reader.line() == "Kernel panic - not syncing: early");
+    CHECK(reader.line() == "end boot-timeout Kernel panic - not syncing: early");
+    CHECK(stage.end("2", "boot-timeout").empty());
+    CHECK(reader.line() == "run 2");
+    CHECK(reader.line() == "unreadable");
+    CHECK(reader.line() == "end boot-timeout ");
+}
+
+TEST_CASE("A kernel that stands still before it has a note can be read after a while, and goes on to be")
+{
+    Stage stage{{.early = true}};
+    stage.image.log(stage.image.banner());
+    stage.show_all();
+    stage.runs("1");
+    Reader reader{stage.hub.open("db", true)};
+    CHECK(reader.line() == "run 1");
+    CHECK(reader.line() == stage.image.banner());
+    CHECK_FALSE(stage.vitals().load_average);
+    stage.image.put_note(Image::note_at, stage.image.note());
+    stage.image.log("more");
+    stage.show_all();
+    CHECK(reader.line() == "more");
+    Reader once{stage.hub.open("db", false)};
+    CHECK(once.line() == "run 1");
+    CHECK(once.line() == stage.image.banner());
+    CHECK(once.line() == "more");
+    CHECK(once.line() == "closed");
+}
+
 TEST_CASE("The end of a kernel that nobody followed, or that left no log")
 {
     Stage stage;

@@ -18,7 +18,8 @@ constexpr std::uint64_t image_virtual = image_map + kernel_offset + 0x100'0000;
 constexpr std::uint64_t image_physical = Image::physical_of(0);
 constexpr std::uint64_t present = 3, large = 0x80, pat_large = 0x1000, no_execute = std::uint64_t{1} << 63;
 constexpr std::uint64_t desc_bytes = 24, info_bytes = 88;
-constexpr std::uint64_t head_id = 24, tail_id = 32, texts = 48, head_lpos = texts + 16, tail_lpos = texts + 24;
+constexpr std::uint64_t head_id = 24, tail_id = 32;
+constexpr std::uint64_t text_data = 8, head_lpos = 16, tail_lpos = 24; // of the ring of text
 constexpr std::uint64_t id_mask = (std::uint64_t{1} << 62) - 1;
 enum : std::uint64_t { reserved, committed, finalized, reusable };
 
@@ -39,7 +40,14 @@ Image::Image(Options options) : options_{std::move(options)}
         make_variables();
         make_symbols();
     }
-    put_note(note_at, note());
+    poke(image_physical, 0x0f00'2a05'8d48'f631); // startup_64
+    if (!options_.early)
+        put_note(note_at, note());
+}
+
+std::string Image::banner() const
+{
+    return "Linux version " + options_.release + " (builder@example) (gcc 12.2.0) #1 SMP";
 }
 
 PhysicalMemory Image::memory() const
@@ -134,7 +142,9 @@ std::string Image::note() const
     return "OSRELEASE=" + options_.release + "\nBUILD-ID=00112233445566778899aabbccddeeff00112233\nPAGESIZE=4096\n" +
            "SYMBOL(init_uts_ns)=" + hex(virtual_of(uts_at)) + "\nOFFSET(uts_namespace.name)=4\n" +
            "SYMBOL(swapper_pg_dir)=" + hex(virtual_of(top_table_at)) + "\nSYMBOL(prb)=" + hex(virtual_of(prb_at)) +
-           "\nOFFSET(printk_ringbuffer.desc_ring)=0\nOFFSET(printk_ringbuffer.text_data_ring)=48\n"
+           "\nOFFSET(printk_ringbuffer.desc_ring)=0\nOFFSET(printk_ringbuffer.text_data_ring)=" +
+           std::to_string(options_.text_ring_at) +
+           "\n"
            "OFFSET(prb_desc_ring.count_bits)=0\nOFFSET(prb_desc_ring.descs)=8\nOFFSET(prb_desc_ring.infos)=16\n"
            "OFFSET(prb_desc_ring.head_id)=24\nOFFSET(prb_desc_ring.tail_id)=32\nSIZE(prb_desc)=24\n"
            "OFFSET(prb_desc.state_var)=0\nOFFSET(prb_desc.text_blk_lpos)=8\nOFFSET(prb_data_blk_lpos.begin)=0\n"
@@ -178,7 +188,7 @@ void Image::make_ring()
 {
     const auto ring = physical_of(ring_at);
     const auto count = std::uint64_t{1} << options_.count_bits;
-    const auto first_id = (0 - (count + 1)) & id_mask;
+    const auto first_id = (std::uint64_t{1} << 32) - (count + 1);
     const auto first_lpos = 0 - (std::uint64_t{1} << options_.size_bits);
     poke(physical_of(prb_at), virtual_of(ring_at));
     poke(ring + 0, options_.count_bits);
@@ -186,10 +196,11 @@ void Image::make_ring()
     poke(ring + 16, virtual_of(infos_at));
     poke(ring + head_id, first_id);
     poke(ring + tail_id, first_id);
-    poke(ring + texts, options_.size_bits);
-    poke(ring + texts + 8, text_virtual(0));
-    poke(ring + head_lpos, first_lpos);
-    poke(ring + tail_lpos, first_lpos);
+    const auto texts = ring + options_.text_ring_at;
+    poke(texts, options_.size_bits);
+    poke(texts + text_data, text_virtual(0));
+    poke(texts + head_lpos, first_lpos);
+    poke(texts + tail_lpos, first_lpos);
     poke(desc_physical(first_id), reusable << 62 | first_id);
     poke(desc_physical(first_id) + 8, 1);
     poke(desc_physical(first_id) + 16, 1);
@@ -199,23 +210,23 @@ void Image::make_ring()
 // data_alloc(): where the block begins; takes away what is in its way.
 std::uint64_t Image::make_room(std::size_t text_bytes, std::uint64_t& next)
 {
-    const auto ring = physical_of(ring_at);
+    const auto texts = physical_of(ring_at) + options_.text_ring_at;
     const auto size = std::uint64_t{1} << options_.size_bits;
     const auto block = align_up(text_bytes + 8, 8);
-    const auto begin = peek(ring + head_lpos);
+    const auto begin = peek(texts + head_lpos);
     next = begin + block;
     if (begin / size != (next - (options_.tight ? 1 : 0)) / size)
         next = align_down(next, size) + block;
-    while (next - peek(ring + tail_lpos) > size) {
-        const auto tail = peek(ring + tail_lpos);
+    while (next - peek(texts + tail_lpos) > size) {
+        const auto tail = peek(texts + tail_lpos);
         const auto place = tail & (size - 1);
         auto id = peek(text_physical(place));
         if (peek(desc_physical(id) + 8) != tail) // that block lies at the beginning
             throw std::logic_error{"ring"};
         poke(desc_physical(id), reusable << 62 | id);
-        poke(ring + tail_lpos, peek(desc_physical(id) + 16));
+        poke(texts + tail_lpos, peek(desc_physical(id) + 16));
     }
-    poke(ring + head_lpos, next);
+    poke(texts + head_lpos, next);
     return begin;
 }
 
@@ -229,7 +240,7 @@ std::uint64_t Image::reserve(std::string_view text, const Meta& meta)
         const auto tail = peek(ring + tail_id);
         const auto desc = desc_physical(tail);
         if (peek(desc) >> 62 == finalized && (peek(desc + 8) & 1) == 0)
-            poke(ring + tail_lpos, peek(desc + 16));
+            poke(ring + options_.text_ring_at + tail_lpos, peek(desc + 16));
         poke(desc, reusable << 62 | tail);
         poke(ring + tail_id, (tail + 1) & id_mask);
     }

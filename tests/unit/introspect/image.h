@@ -25,6 +25,8 @@ public:
         unsigned count_bits = 4;
         unsigned size_bits = 12; // at least a page
         std::string release = "6.1.0-test";
+        bool early = false;              // before its note
+        std::uint64_t text_ring_at = 48; // in the struct of the ring; before 6.8: 40
         enum class Symbols { none, absolute_percpu, plain } symbols = Symbols::none; // before 6.0; until 6.14; later
     };
     explicit Image(Options options);
@@ -33,6 +35,7 @@ public:
     PhysicalMemory memory() const;
     std::string note() const; // its text
     void put_note(std::uint64_t physical, std::string_view text);
+    std::string banner() const; // the first line of its log
 
     // printk(), whole and in its parts. A record that is not finished stays "reserved", one that may be continued
     // "committed"; each returns the descriptor's ID.
