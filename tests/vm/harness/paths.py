@@ -50,11 +50,11 @@ def cached(name: str, make) -> pathlib.Path:
             make(partial)
             partial.rename(entry)
             os.utime(entry)
-            _prune(entry.parent)
+            prune(entry.parent)
     return entry
 
 
-def _prune(folder: pathlib.Path) -> None:
+def prune(folder: pathlib.Path) -> None:
     """Remove what nobody has asked for in a while."""
     for entry in folder.iterdir():
         if time.time() - entry.stat().st_mtime > UNUSED_MAX_AGE:
