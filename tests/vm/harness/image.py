@@ -30,10 +30,14 @@ MASKED = [
     "modprobe@loop.service", "modprobe@dm_mod.service", "modprobe@efi_pstore.service", "modprobe@configfs.service",
     "sys-fs-fuse-connections.mount", "sys-kernel-config.mount", "sys-kernel-debug.mount", "dev-mqueue.mount",
     "dev-hugepages.mount", "sys-kernel-tracing.mount", "systemd-remount-fs.service", "systemd-sysusers.service",
+    "systemd-binfmt.service", "proc-sys-fs-binfmt_misc.automount", "kexec-load.service", "kexec.service",
 ]
 
 # Nor of these, which udev would load.
-BLACKLIST = ["acpi_cpufreq", "ahci", "cfg80211", "iTCO_wdt", "kvm_amd", "pcspkr", "powernow_k8", "psmouse", "serio_raw"]
+BLACKLIST = [
+    "acpi_cpufreq", "aesni_intel", "ahci", "cfg80211", "crc32_pclmul", "crct10dif_pclmul", "ghash_clmulni_intel", "i2c_i801", "iTCO_wdt",
+    "kvm_amd", "lpc_ich", "pcspkr", "powernow_k8", "psmouse", "serio_raw", "sha1_ssse3", "sha256_ssse3", "sha512_ssse3",
+]
 
 FILES = {
     "etc/hostname": "parker\n",

@@ -7,7 +7,7 @@ from harness.machine import Config, Machine
 from road.test import MANIFEST as WORKER
 
 MACHINE = Config(cpus=12, memory="4G", drives=2, applications=(("bookworm", "cloud-amd64"), ("bookworm", "amd64")))
-ROUNDS = 20
+ROUNDS = 10
 
 MANIFEST = """\
 apiVersion: parker/v1
@@ -37,7 +37,7 @@ def cleanup(m: Machine) -> None:
 
 
 def test_together(m: Machine) -> None:
-    """Twenty rounds of four parallel starts and stops: nothing is lost, and the fifth counts on without an error"""
+    """Ten rounds of four parallel starts and stops: nothing is lost, and the fifth counts on without an error"""
     cloud = m.out("ls /boot").split()
     release = next(name.removeprefix("vmlinuz-") for name in cloud if name.startswith("vmlinuz-") and "cloud" in name)
     m.put("/etc/parker.d/steady.yaml", WORKER.format(
