@@ -10,17 +10,27 @@ MACHINE = Config(parallel=True)
 
 
 def test_kill_spinning(m: Machine) -> None:
-    """parkerctl kill db, with its CPUs looping with interrupts off: everything is back within two seconds"""
+    """parkerctl kill db, with its CPUs looping with interrupts off: everything is back within two seconds, and what an emulator adds"""
     initially(m)
-    took: list[float] = []
-    while not took or (min(took) > 2 and len(took) < 3):  # an emulator that shares its processors can only be too slow
+    took: list[tuple[float, float]] = []
+    while not took or (all(late(*each) for each in took) and len(took) < 3):
         took.append(kill_spinning(m))
-    print(f"     {took} s", flush=True)
-    assert min(took) <= 2, f"it took {took} s"
+        print("     killed in {:.2f} s, where a look at the list takes {:.2f} s".format(*took[-1]), flush=True)
+    assert not late(*took[-1]), took
 
 
-def kill_spinning(m: Machine) -> float:
-    """How long it takes, in seconds."""
+def late(kill: float, look: float) -> bool:
+    """A real machine starts a client in no time, while here its processors are shared with whatever else runs: four
+    looks' time is allowed for that. A wait of the product's own would be longer."""
+    return kill > 2 + 4 * look
+
+
+def seconds(m: Machine, command: str) -> float:
+    return float(m.out(f"a=$(date +%s%N); {command} >&2 || exit 1; b=$(date +%s%N); echo $(((b - a) / 1000000))")) / 1000
+
+
+def kill_spinning(m: Machine) -> tuple[float, float]:
+    """How long it takes and, just before, a look at the list; in seconds."""
     start(m, job="spin-cli")
     last = [-1]
 
@@ -30,9 +40,10 @@ def kill_spinning(m: Machine) -> float:
         return before == last[0]
 
     m.until("the heart stands still", dead, 60)
-    seconds = float(m.out("a=$(date +%s%N); parkerctl kill db >&2 || exit 1; b=$(date +%s%N); echo $(((b - a) / 1000000))")) / 1000
+    look = seconds(m, "parkerctl list")
+    kill = seconds(m, "parkerctl kill db")
     assert_all_back(m)
     time.sleep(3)
     assert m.out("systemctl is-active parker@db || true") != "active", "the unit still runs"
     assert_all_back(m)
-    return seconds
+    return kill, look
