@@ -13,7 +13,6 @@ namespace parker::introspect {
 namespace {
 
 constexpr std::uint64_t word = 8;
-constexpr std::uint64_t map_step = 2 * MiB; // the pages that map an image
 
 // Intel SDM volume 3, "Paging": the last entry of a top table, which is where Linux has its image.
 constexpr std::uint64_t last_entry = page_bytes - word;
@@ -102,8 +101,8 @@ std::optional<EarlyLog> early_log(const AddressSpace& space, std::uint64_t image
         return get<std::uint64_t>(page, at * word) >> kernel_half_shift >= kernel_half_of_five;
     };
     for (std::uint64_t at = 0; at < image_bytes; at += page.size()) {
-        if (at % map_step == 0 && !space.translate(image + at)) {
-            at += map_step - page.size();
+        if (at % image_step == 0 && !space.translate(image + at)) {
+            at += image_step - page.size();
             continue;
         }
         if (!space.read(image + at, page))

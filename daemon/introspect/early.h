@@ -6,6 +6,7 @@
 #include <optional>
 #include <string>
 
+#include "base/bytes.h"
 #include "introspect/address_space.h"
 #include "introspect/memory.h"
 #include "introspect/page_walk.h"
@@ -30,6 +31,9 @@ private:
     const PhysicalMemory* memory_;
     PageWalk walk_;
 };
+
+// The pages that map a kernel's image: CONFIG_PHYSICAL_ALIGN is a multiple of them.
+inline constexpr std::uint64_t image_step = 2 * MiB;
 
 struct EarlyLog {
     PrintkRing ring;

@@ -14,7 +14,6 @@ namespace {
 // KASLR. NUMBER(phys_base) is what its distance is from there to physical memory.
 constexpr std::uint64_t image_start = 0xffff'ffff'8000'0000;
 constexpr std::uint64_t image_bytes = GiB;
-constexpr std::uint64_t image_step = 2 * MiB; // CONFIG_PHYSICAL_ALIGN is a multiple of it: it is mapped by such pages
 constexpr std::uint64_t early_image_bytes = 128 * MiB; // far more than any kernel's
 constexpr std::uint32_t release_at =
     2 * 65; // struct new_utsname: the third of arrays of 65 (include/uapi/linux/utsname.h)
