@@ -73,6 +73,7 @@ private:
         LogRun run;
         Clock::time_point since; // it is looked for
         Clock::time_point search_at;
+        Clock::duration search_took{}; // since the last pause
         std::unique_ptr<Inside> inside;
         std::vector<std::unique_ptr<LogFollower>> followers;
         std::vector<Ask> asks;

@@ -14,10 +14,10 @@ CLOUD = ("bookworm", "cloud-amd64")  # whose debug symbols are the smallest
 MACHINE = Config(applications=(*KERNELS, CLOUD))
 
 
-def drop(m: Machine, kernel: Kernel, job: str, initrd: bool = True, boot: str = "60s") -> None:
+def drop(m: Machine, kernel: Kernel, job: str, initrd: bool = True, boot: str = "180s") -> None:
     manifest = MANIFEST.format(name="db", cpus="{count: 2}", memory="256MiB", pci=DRIVE, image=f"/boot/vmlinuz-{kernel.release}", job=job)
     manifest = manifest.replace("application.img", f"application-{kernel.release}.img").replace("heartbeat: 30s", "heartbeat: 15s")
-    manifest = manifest.replace("boot: 60s", f"boot: {boot}")
+    manifest = manifest.replace("boot: 180s", f"boot: {boot}")
     m.put("/etc/parker.d/db.yaml", manifest if initrd else re.sub(r"  initrd: .*\n", "", manifest))
 
 
@@ -46,6 +46,7 @@ def log_is_dmesg(m: Machine, suite: str, flavour: str) -> None:
     drop(m, kernel, "report vitals")
     m.run("systemctl start parker@db", timeout=120)
     reported(m)
+    m.run("parkerctl log db")  # waits until it is found
     first, last = looks(m, "-n 2 -d 3")
     own = m.peek("dmesg").splitlines()
     same_lines(m.out("parkerctl log db").splitlines(), own, "parkerctl log")
