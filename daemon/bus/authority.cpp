@@ -60,6 +60,10 @@ void Authority::check(const sdbus::Message& call, const char* action, const Deta
                              refused + ": polkit cannot be asked: " + error->getMessage(), "do it as root"});
             else if (verdict.get<0>())
                 answer(std::nullopt);
+            else if (verdict.get<1>()) // a challenge: it would allow it to who proves to be an administrator
+                answer(Error{Code::not_permitted, "caller",
+                             refused + ": polkit wants a password for " + action + ", and could ask nobody",
+                             "do it on a terminal without --no-ask-password, or as root"});
             else
                 answer(Error{Code::not_permitted, "caller", refused + ": polkit refused " + action,
                              "do it as root, or have a polkit rule allow it"});

@@ -41,7 +41,7 @@ class Authority(ServiceInterface):
         say(call="check", action=action, details=details, flags=flags)
         while pathlib.Path(sys.argv[2]).exists():
             await asyncio.sleep(0.05)
-        return [flags == 1, False, {}]
+        return [flags == 1, flags == 0, {}]  # allowed, to be had for a password
 
     @method()
     def RegisterAuthenticationAgent(self, subject: "(sa{sv})", locale: "s", path: "s"):

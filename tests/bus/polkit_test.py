@@ -69,7 +69,8 @@ class Asked(unittest.TestCase):
             with self.subTest(words=words):
                 code, error = self.ended(self.parkerctl(*words, "--no-ask-password"))
                 self.assertEqual(code, 4, error)
-                self.assertIn("may not", error)
+                self.assertRegex(error, "may not .*: polkit wants a password for org.parker1")
+                self.assertIn("without --no-ask-password", error)
                 self.assertEqual([ask["flags"] for ask in self.said()], [0])
 
     def test_gone_meanwhile(self):
