@@ -14,7 +14,7 @@ name: {name}
 cpus: {{count: {cpus}}}
 memory: {{size: 128MiB}}
 kernel: {{image: /boot/vmlinuz, initrd: /boot/application.img, cmdline: "job={job}"}}
-timeouts: {{boot: 60s, stop: 60s, heartbeat: 30s}}
+timeouts: {{boot: 180s, stop: 120s, heartbeat: 30s}}
 """
 OBJECT = "org.parker1 /org/parker1/partition/web org.parker1.Partition"
 

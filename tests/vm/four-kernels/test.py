@@ -11,7 +11,7 @@ name: {name}
 cpus: {{count: 1}}
 memory: {{size: {memory}}}
 kernel: {{image: /boot/vmlinuz-{release}, initrd: /boot/application-{release}.img, cmdline: "quiet"}}
-timeouts: {{boot: 120s, stop: 60s, heartbeat: 30s}}
+timeouts: {{boot: 180s, stop: 120s, heartbeat: 30s}}
 """
 
 PARTITIONS = {"old": (KERNELS[0], "128MiB"), "general": (KERNELS[1], "256MiB"), "rt": (KERNELS[3], "192MiB"), "new": (KERNELS[4], "512MiB")}

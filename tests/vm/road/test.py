@@ -21,7 +21,7 @@ kernel:
   image: {image}
   initrd: /boot/application.img
   cmdline: job={job}
-timeouts: {{boot: 60s, stop: 60s, heartbeat: 30s}}
+timeouts: {{boot: 180s, stop: 120s, heartbeat: 30s}}
 """
 
 OBJECT = "org.parker1 /org/parker1/partition/db org.parker1.Partition"

@@ -16,7 +16,7 @@ cpus: {{count: 1}}
 memory: {{size: 128MiB}}
 devices: [{devices}]
 kernel: {{image: /boot/vmlinuz-{release}, initrd: /boot/application.img, cmdline: quiet}}
-timeouts: {{boot: 60s, stop: 60s, heartbeat: 30s}}
+timeouts: {{boot: 180s, stop: 120s, heartbeat: 30s}}
 """
 NAMES = ("a", "b", "c", "d")
 UNITS = " ".join(f"parker@{name}" for name in NAMES)

@@ -34,7 +34,7 @@ credentials:
   system.machine_id: {machine_id}
   ssh.authorized_keys.root: {key}
   tmpfiles.extra: 'f /etc/systemd/network/10-lan.network - - - - [Match]\\nName=en*\\n[Network]\\nAddress=10.9.0.2/24\\n'
-timeouts: {{boot: 60s, stop: 60s, heartbeat: 30s}}
+timeouts: {{boot: 180s, stop: 120s, heartbeat: 30s}}
 """
 
 
