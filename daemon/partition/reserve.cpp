@@ -30,16 +30,24 @@ Error from_findings(const std::string& name, const Findings& findings)
     return Error{found->code, "partition " + name, reason, found->suggestion};
 }
 
-// What the partition, which holds nothing now, is to have. Leaves the planner's findings about it in `reserved`.
-Placement place(Control& control, const Reservation& reservation, Reserved& reserved)
+// What the partition, which holds nothing now, is to have: its place beside all that are defined, so that they do not
+// need to move when they start. Where there is none, whatever those have left that hold something: who is merely
+// defined keeps nobody from starting. Leaves the planner's findings about it in `reserved`.
+Placement place(Control& control, const Reservation& reservation, const Manifest& manifest, Reserved& reserved)
 {
-    auto plan = make_plan(reserved.machine, *reservation.definitions, holdings(control.list()), reservation.options);
+    const auto held = holdings(control.list());
+    const auto is_here = [&reservation](const Plan& plan) {
+        return std::ranges::find(plan.placements, reservation.name, &Placement::name);
+    };
+    auto plan = make_plan(reserved.machine, *reservation.definitions, held, reservation.options);
+    if (is_here(plan) == plan.placements.end())
+        plan = make_plan(reserved.machine, {&manifest, 1}, held, reservation.options);
     std::ranges::copy_if(plan.findings, std::back_inserter(reserved.findings),
                          [&reservation](const Finding& finding) { return finding.partition == reservation.name; });
-    const auto found = std::ranges::find(plan.placements, reservation.name, &Placement::name);
+    const auto found = is_here(plan);
     if (found == plan.placements.end())
         throw from_findings(reservation.name, reserved.findings);
-    return std::move(*found);
+    return *found;
 }
 
 void take_devices(Control& control, const Manifest& manifest, const std::vector<Bdf>& devices, Reserved& reserved)
@@ -109,7 +117,7 @@ void reserve(Control& control, const Reservation& reservation, Reserved& reserve
             throw Error{*left};
         reserved.machine = reservation.machine(); // which has more now
     }
-    const auto placement = place(control, reservation, reserved);
+    const auto placement = place(control, reservation, manifest, reserved);
 
     Undo undo;
     control.create(name);

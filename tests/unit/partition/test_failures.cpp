@@ -225,6 +225,26 @@ TEST_CASE("what does not fit fails with the planner's reason and takes nothing")
     CHECK(rig.control->history().empty());
 }
 
+TEST_CASE("who is merely defined keeps nobody from starting, who runs does")
+{
+    Rig rig;
+    Rig::Spec spare; // the same CPUs and drive
+    spare.name = "spare";
+    rig.define({{}, spare});
+    CHECK(rig.outcome(rig.start("spare")) == "done");
+    CHECK(std::ranges::none_of(rig.status("spare").findings,
+                               [](const Finding& finding) { return finding.severity == Severity::error; }));
+
+    const auto job = rig.fleet->begin(Verb::start, "db");
+    rig.drain();
+    CHECK(rig.outcome(job) == "device-busy");
+    CHECK_THAT(rig.status().message, Catch::Contains("held by partition spare"));
+
+    rig.fleet->begin(Verb::kill, "spare");
+    rig.drain();
+    CHECK(rig.outcome(rig.start()) == "done");
+}
+
 TEST_CASE("a name that somebody else has taken is left alone")
 {
     Rig rig;
