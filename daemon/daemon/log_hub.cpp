@@ -172,14 +172,17 @@ bool LogHub::round(Poll& poll)
         auto& entry = each->second;
         std::erase_if(entry.followers, [&poll](const auto& follower) { return poll.closed.contains(follower->id()); });
         const auto now = Clock::now();
-        bool searching = false;
+        auto next_search = Clock::time_point::max();
         if (entry.held && entry.is_wanted(now)) {
             if (!entry.followers.empty())
                 poll.wait_at_most(interval);
-            searching = look(entry, poll);
+            const bool searching = look(entry, poll);
             more = more || searching;
+            next_search = searching ? now : entry.search_at;
         }
-        answer(entry, searching);
+        answer(entry, next_search);
+        if (!entry.asks.empty())
+            poll.wait_at_most(interval);
         for (const auto& follower : entry.followers)
             follower->send();
         std::erase_if(entry.followers, [](const auto& follower) { return follower->done(); });
@@ -256,14 +259,14 @@ bool LogHub::find_kernel(Entry& entry)
 }
 
 // Everybody who waits, once there is a kernel or none is to be expected soon.
-void LogHub::answer(Entry& entry, bool searching)
+void LogHub::answer(Entry& entry, Clock::time_point next_search)
 {
     const bool found =
         entry.held && entry.inside && entry.inside->kernel() != nullptr && entry.inside->kernel()->has_note();
     const auto now = Clock::now();
     std::vector<Ask> due;
-    std::erase_if(entry.asks, [&due, now, waits = searching && !found](Ask& ask) {
-        if (waits && now < ask.until)
+    std::erase_if(entry.asks, [&due, found, soonest = std::max(now, next_search)](Ask& ask) {
+        if (!found && soonest < ask.until)
             return false;
         due.push_back(std::move(ask));
         return true;
@@ -311,7 +314,7 @@ std::string LogHub::end(const HeldPartition& held, const LogRun& run, const std:
         reason = error.what();
     }
     const auto* kernel = entry.inside ? entry.inside->kernel() : nullptr;
-    answer(entry, false);
+    answer(entry, Clock::time_point::max());
     for (const auto& follower : entry.followers) {
         follower->begin(run);
         if (kernel != nullptr)

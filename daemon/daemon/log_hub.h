@@ -30,8 +30,8 @@ public:
     static constexpr std::size_t busy_records = 100;
     static constexpr std::chrono::milliseconds busy_interval{10};
     static constexpr std::size_t most_followers = 32; // of one partition
-    // Who asks waits so long for a kernel to be found, and what is found is kept for so long after, as who asks often
-    // asks again.
+    // Who asks waits so long for a kernel, if it is looked for until then, and what is found is kept for so long after,
+    // as who asks often asks again.
     static constexpr std::chrono::seconds patience{3};
     static constexpr std::chrono::seconds keep{5};
 
@@ -92,7 +92,7 @@ private:
     bool round(Poll& poll); // true: there is more to do at once
     bool look(Entry& entry, Poll& poll);
     bool find_kernel(Entry& entry);
-    static void answer(Entry& entry, bool searching);
+    static void answer(Entry& entry, Clock::time_point next_search);
     static introspect::Vitals vitals(Entry& entry);
 
     Control& control_;

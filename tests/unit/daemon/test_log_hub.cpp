@@ -436,7 +436,7 @@ TEST_CASE("What was kept for those who ask goes when nobody asks again")
     CHECK(stage.vitals().load_average);
 }
 
-TEST_CASE("A kernel that keeps no symbols, or is none, tells nothing, and at once")
+TEST_CASE("A kernel that keeps no symbols, or is none, tells nothing")
 {
     Stage stage;
     stage.runs("1");
