@@ -33,7 +33,7 @@ def _job(job: str, kernel: Kernel, ready: str, check=lambda q, folder: None, end
             _until(q, ready, 90)
             if not ends:
                 q.monitor("system_powerdown")
-            assert q.wait(180), f"still running after the power button:\n{q.console()[-3000:]}"
+            assert q.wait(60), f"still running after the power button:\n{q.console()[-3000:]}"
             check(q, pathlib.Path(folder))
         finally:
             q.kill()

@@ -60,10 +60,11 @@ class Config:
 
 def until(what: str, true, timeout: float = 30, every: float = 0.3) -> None:
     """Wait until true() is."""
-    end = time.monotonic() + timeout * PATIENCE
+    timeout *= PATIENCE
+    end = time.monotonic() + timeout
     while not true():
         if time.monotonic() > end:
-            raise MachineError(f"not within {timeout * PATIENCE:.0f} s: {what}")
+            raise MachineError(f"not within {timeout:.0f} s: {what}")
         time.sleep(every)
 
 
@@ -143,7 +144,7 @@ class Qemu:
     def wait(self, timeout: float) -> bool:
         """Whether QEMU ended by itself within this time."""
         try:
-            self.process.wait(timeout)
+            self.process.wait(timeout * PATIENCE)
         except subprocess.TimeoutExpired:
             return False
         return True
@@ -258,13 +259,14 @@ class Machine(Qemu):
 
     def run(self, command: str, check: bool = True, timeout: float = 60, input: bytes | None = None) -> subprocess.CompletedProcess:
         """Run a shell command in the machine; its output as text."""
+        timeout *= PATIENCE
         with subprocess.Popen([*self._ssh(), command], stdin=subprocess.PIPE if input is not None else subprocess.DEVNULL,
                               stdout=subprocess.PIPE, stderr=subprocess.PIPE) as ssh:
             try:
-                out, err = ssh.communicate(input, timeout * PATIENCE)
+                out, err = ssh.communicate(input, timeout)
             except subprocess.TimeoutExpired:
                 ssh.kill()
-                raise MachineError(f"`{command}` did not end within {timeout * PATIENCE:.0f} s") from None
+                raise MachineError(f"`{command}` did not end within {timeout:.0f} s") from None
         done = subprocess.CompletedProcess(command, ssh.returncode, out.decode(errors="replace"), err.decode(errors="replace"))
         if done.returncode == 255 and not self.running():
             raise MachineError(f"`{command}`: the machine has gone\n{self.tail()}")
@@ -340,7 +342,7 @@ class Machine(Qemu):
     def power_off(self, timeout: float = 60) -> None:
         """Shut down as a person would, by the power button."""
         self.monitor("system_powerdown")
-        if not self.wait(timeout * PATIENCE):
+        if not self.wait(timeout):
             raise MachineError(f"the machine is not off after {timeout * PATIENCE:.0f} s\n{self.tail()}")
 
 

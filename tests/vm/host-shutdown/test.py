@@ -46,6 +46,6 @@ def test_forced() -> None:
     """A reboot past all services: the module stops the partition before the machine resets"""
     with running_partition() as m:
         m.run("echo 7 >/proc/sys/kernel/printk; systemctl reboot -ff", check=False)
-        assert m.wait(180), f"the machine hangs\n{m.tail()}"
+        assert m.wait(60), f"the machine hangs\n{m.tail()}"
         assert "parker: db stopped: the machine goes down" in m.console(), m.tail()
         assert "needs_recovery" in drive_features(m), "nobody could have unmounted it"
