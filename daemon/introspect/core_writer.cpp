@@ -27,6 +27,7 @@ using GoOn = std::function<bool()>;
 
 constexpr auto object = "memory dump";
 constexpr std::size_t step_bytes = MiB;
+constexpr std::size_t hole_bytes = 64 * KiB; // the smallest hole: to write a few zeros costs less than an extent more
 constexpr int poll_milliseconds = 100;
 constexpr unsigned most_compressors = 4; // threads: a dump is not to take the machine
 
@@ -175,21 +176,21 @@ private:
     std::vector<std::byte> out_;
 };
 
-bool is_zero(Bytes page)
+bool is_zero(Bytes bytes)
 {
-    return page.front() == std::byte{0} && std::memcmp(page.data(), page.data() + 1, page.size() - 1) == 0;
+    return bytes.front() == std::byte{0} && std::memcmp(bytes.data(), bytes.data() + 1, bytes.size() - 1) == 0;
 }
 
-// Pages alternate between some that are zero and some that are not.
-void put_pages(Output& output, Bytes bytes)
+// Blocks alternate between some that are zero and some that are not.
+void put_blocks(Output& output, Bytes bytes)
 {
     while (!bytes.empty()) {
         std::size_t end = 0;
-        const auto page = [&bytes, &end] { return bytes.subspan(end, std::min(page_bytes, bytes.size() - end)); };
-        const bool zero = is_zero(page());
+        const auto block = [&bytes, &end] { return bytes.subspan(end, std::min(hole_bytes, bytes.size() - end)); };
+        const bool zero = is_zero(block());
         do
-            end += page().size();
-        while (end < bytes.size() && is_zero(page()) == zero);
+            end += block().size();
+        while (end < bytes.size() && is_zero(block()) == zero);
         if (zero)
             output.skip(end);
         else
@@ -238,7 +239,7 @@ std::uint64_t write_core(const ElfCore& core, int file, Compression compression,
             if (!proceed(done))
                 throw given_up();
             const auto step = bytes.subspan(at, std::min<std::size_t>(step_bytes, bytes.size() - at));
-            put_pages(output, step);
+            put_blocks(output, step);
             done += step.size();
         }
     }

@@ -13,10 +13,10 @@ enum class Compression { none, zstd };
 // Told how much of the core is done, about every megabyte, and asked whether to go on. It may throw.
 using Proceed = std::function<bool(std::uint64_t bytes)>;
 
-// Writes a core to a file: a regular one, which must be empty, gets holes where memory is zero and is on the disk when
-// this returns; a pipe or socket gets all of it, is made non-blocking, and is given up when `proceed` says so, also
-// while nobody reads. Throws Error: failed (it cannot be written), invalid_argument (no such file), cancelled. Returns
-// how many bytes went into the file, holes not counted.
+// Writes a core to a file: a regular one, which must be empty, gets holes where 64 KiB of memory are zero, and is on
+// the disk when this returns; a pipe or socket gets all of it, is made non-blocking, and is given up when `proceed`
+// says so, also while nobody reads. Throws Error: failed (it cannot be written), invalid_argument (no such file),
+// cancelled. Returns how many bytes went into the file, holes not counted.
 std::uint64_t write_core(const ElfCore& core, int file, Compression compression, const Proceed& proceed);
 
 } // namespace parker::introspect

@@ -104,7 +104,7 @@ private:
 struct Example {
     Example()
     {
-        for (std::size_t i = 0; i < 3 * MiB; i += 12345) // some pages, here and there
+        for (std::size_t i = 0; i < MiB; i += 12345) // some pages, here and there
             image.bytes(0)[i] = std::byte{0x5a};
         image.bytes(1).back() = std::byte{1};
     }
@@ -128,6 +128,7 @@ TEST_CASE("A regular file gets the core, with holes where memory is zero")
     });
     CHECK(last == example.core.file_bytes);
     CHECK(content(file) == flat(example.core));
+    CHECK(written >= MiB); // a little that is zero is no hole: its extents would cost more
     CHECK(written < example.core.file_bytes / 2);
     struct stat status {};
     REQUIRE(::fstat(file.get(), &status) == 0);
