@@ -239,8 +239,10 @@ bool LogHub::find_kernel(Entry& entry)
         if (!entry.inside)
             entry.inside = std::make_unique<Inside>(control_, *entry.held);
         const bool early = entry.inside->kernel() == nullptr && now - entry.since > early_after;
-        if (entry.inside->search(search_pages, early))
+        if (entry.inside->search(search_pages, early)) {
+            entry.search_took = {};
             return false;
+        }
         entry.search_took += Clock::now() - now;
         if (!entry.inside->came_round())
             return true;
