@@ -8,6 +8,7 @@ import os
 import pathlib
 import re
 import shlex
+import shutil
 import signal
 import socket
 import subprocess
@@ -177,7 +178,7 @@ class Machine(Qemu):
     def _arguments(self, folder: pathlib.Path, product: pathlib.Path | None) -> list[str]:
         config = self.config
         overlay = self._overlay(folder / "root.qcow2", image.disk(self.kernel))
-        # tsc=reliable: as on real machines; without it every look at the clock leaves the emulated CPU. The watchdogs: twelve
+        # tsc=reliable: as on real machines; without it every look at the clock leaves the emulated CPU. The watchdogs:
         # CPUs that take turns on a busy computer can each stand still for long.
         words = ["root=/dev/vda", "rw", "console=ttyS0", "quiet", "loglevel=5", "panic=-1", "no_ipi_broadcast=1",
                  "systemd.show_status=0", "fsck.mode=skip", "net.ifnames=0", "cryptomgr.notests", "audit=0", "tsc=reliable",
@@ -226,6 +227,7 @@ class Machine(Qemu):
         self.kill()
         if isinstance(error, Exception) and (fault := self.emulator_fault()):
             raise Unfit(f"{fault}\n{self.tail()}") from error
+        shutil.rmtree(self._control.parent, ignore_errors=True)
         for file in (self.folder / "root.qcow2", *self.folder.glob("nvme*.img")):
             file.unlink(missing_ok=True)
 
@@ -334,6 +336,14 @@ class Machine(Qemu):
         if self.responds():
             journal = self.run("journalctl -b --no-pager -o short-monotonic", check=False, timeout=120).stdout
             (self.folder / "journal.log").write_text(journal)
+
+    def parkerd_said(self, lines: int = 40) -> str:
+        """The last of what the journal has of parkerd, its units and its partitions, once it was collected."""
+        journal = self.folder / "journal.log"
+        if not journal.exists():
+            return ""
+        said = [line for line in journal.read_text().splitlines() if "parker" in line]
+        return "\n".join(f"journal| {line[:200]}" for line in said[-lines:])
 
     def shell(self, command: str = "") -> int:
         """Give the terminal to a shell in the machine."""
