@@ -1,5 +1,5 @@
 # SPDX-License-Identifier: LGPL-2.1-or-later
-"""Four kernels of four kinds at once, on a machine of eight CPUs."""
+"""Four kernels of four kinds at once, on a machine of six CPUs."""
 
 from harness.debian import Kernel
 from harness.machine import Machine
@@ -29,10 +29,10 @@ def test_side_by_side(m: Machine) -> None:
     before = online(m)
     units = " ".join(f"parker@{name}" for name in PARTITIONS)
     m.run(f"systemctl start {units}", timeout=180)
-    assert set(of_all(m, "State").values()) == {"active"}
+    assert (states := of_all(m, "State")) == dict.fromkeys(PARTITIONS, "active"), states
     assert of_all(m, "KernelRelease") == {name: Kernel(*kernel).release for name, (kernel, _) in PARTITIONS.items()}
     cpus = of_all(m, "CPUs")
-    assert len(set(cpus.values())) == len(PARTITIONS) and m.out("nproc") == "4", cpus
+    assert len(set(cpus.values())) == len(PARTITIONS) and m.out("nproc") == "2", cpus
     for name in ("general", "new"):
         others = [other for other in PARTITIONS if other != name]
         m.run(f"systemctl stop parker@{name}", timeout=120)
@@ -40,7 +40,7 @@ def test_side_by_side(m: Machine) -> None:
         m.until("the others' hearts go on", lambda beats=beats, others=others: all(
             int(now) > int(beats[other]) + 2 for other, now in of_all(m, "Heartbeat").items() if other in others), 40)
         m.run(f"systemctl start parker@{name}", timeout=120)
-    assert set(of_all(m, "State").values()) == {"active"}
+    assert (states := of_all(m, "State")) == dict.fromkeys(PARTITIONS, "active"), states
     m.run(f"systemctl stop {units}", timeout=180)
     assert online(m) == before and m.out("ls /sys/class/parker") == ""
-    assert set(of_all(m, "Result").values()) == {"success"}
+    assert (results := of_all(m, "Result")) == dict.fromkeys(PARTITIONS, "success"), results

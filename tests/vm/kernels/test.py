@@ -8,7 +8,7 @@ from harness.machine import Config, Machine
 from road.test import MANIFEST
 
 KERNELS = (("bullseye", "amd64"), ("bookworm", "amd64"), ("bookworm", "cloud-amd64"), ("bookworm", "rt-amd64"), ("bookworm-backports", "amd64"))
-MACHINE = Config(cpus=8, memory="6G", drives=2, applications=KERNELS)
+MACHINE = Config(cpus=6, memory="6G", drives=2, applications=KERNELS)
 
 HEARTBEAT = "15s"  # longer than a panic takes to end on a busy computer
 
@@ -27,7 +27,7 @@ def online(m: Machine) -> str:
 def cleanup(m: Machine) -> None:
     m.run("systemctl stop 'parker@*'; parkerctl kill one; parkerctl kill four; rm -f /etc/parker.d/*; systemctl reset-failed;"
           "systemctl start parkerd", check=False, timeout=120)
-    m.until("everything is back", lambda: online(m) == "0-7" and not m.out("ls /sys/class/parker"), 30)
+    m.until("everything is back", lambda: online(m) == "0-5" and not m.out("ls /sys/class/parker"), 30)
 
 
 def memory_of(m: Machine, name: str) -> str:

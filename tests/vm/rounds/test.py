@@ -1,13 +1,14 @@
 # SPDX-License-Identifier: LGPL-2.1-or-later
 """Four partitions come and go together, again and again, beside a fifth that works."""
 
+import os
 import re
 
 from harness.machine import Config, Machine
 from road.test import MANIFEST as WORKER
 
-MACHINE = Config(cpus=12, memory="4G", drives=2, applications=(("bookworm", "cloud-amd64"), ("bookworm", "amd64")))
-ROUNDS = 10
+MACHINE = Config(cpus=8, memory="4G", drives=2, applications=(("bookworm", "cloud-amd64"), ("bookworm", "amd64")))
+ROUNDS = int(os.environ.get("PARKER_ROUNDS", "4"))
 
 MANIFEST = """\
 apiVersion: parker/v1
@@ -33,11 +34,11 @@ def free_memory(m: Machine) -> int:
 
 def cleanup(m: Machine) -> None:
     m.run("systemctl stop 'parker@*'; rm -f /etc/parker.d/*; systemctl reset-failed", check=False, timeout=180)
-    m.until("everything is back", lambda: holdings(m).startswith("0-11\n") and not m.out("ls /sys/class/parker"), 30)
+    m.until("everything is back", lambda: holdings(m).startswith("0-7\n") and not m.out("ls /sys/class/parker"), 30)
 
 
 def test_together(m: Machine) -> None:
-    """Ten rounds of four parallel starts and stops: nothing is lost, and the fifth counts on without an error"""
+    """Rounds of four parallel starts and stops: nothing is lost, and the fifth counts on without an error"""
     cloud = m.out("ls /boot").split()
     release = next(name.removeprefix("vmlinuz-") for name in cloud if name.startswith("vmlinuz-") and "cloud" in name)
     m.put("/etc/parker.d/steady.yaml", WORKER.format(
@@ -49,7 +50,7 @@ def test_together(m: Machine) -> None:
     before, free, slices = holdings(m), 0, []
     for n in range(ROUNDS):
         m.run(f"systemctl start {UNITS}", timeout=180)
-        assert m.out("nproc") == "7"
+        assert m.out("nproc") == "3"
         taken = sorted(m.out("cat /sys/class/parker/*/slice").splitlines())
         slices = slices or taken
         assert taken == slices, f"other slices of low memory than in the first round: {taken}, {slices}"
