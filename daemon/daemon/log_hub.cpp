@@ -180,6 +180,10 @@ bool LogHub::round(Poll& poll)
             more = more || searching;
             next_search = searching ? now : entry.search_at;
         }
+        if (!entry.held) // not yet, or no longer: who follows waits for the next
+            for (const auto& follower : entry.followers)
+                if (!follower->follows())
+                    follower->unreadable("no kernel runs there now");
         answer(entry, next_search);
         if (!entry.asks.empty())
             poll.wait_at_most(interval);

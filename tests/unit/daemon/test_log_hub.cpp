@@ -227,18 +227,14 @@ TEST_CASE("The last words and the cause come before the end, though nobody had t
 {
     Stage stage;
     Reader reader{stage.hub.open("db", true)};
-    Reader once{stage.hub.open("db", false)};
     stage.image.log("Kernel panic - not syncing: test");
     stage.image.commit(stage.image.reserve("without a newline", {}));
     stage.show();
     CHECK(stage.end("1", "panic") == "Kernel panic - not syncing: test");
-    for (auto* each : {&reader, &once}) {
-        CHECK(each->line() == "run 1");
-        CHECK(each->line() == "Kernel panic - not syncing: test");
-        CHECK(each->line() == "without a newline");
-        CHECK(each->line() == "end panic Kernel panic - not syncing: test");
-    }
-    CHECK(once.line() == "closed");
+    CHECK(reader.line() == "run 1");
+    CHECK(reader.line() == "Kernel panic - not syncing: test");
+    CHECK(reader.line() == "without a newline");
+    CHECK(reader.line() == "end panic Kernel panic - not syncing: test");
 
     SECTION("and the next kernel in that memory is not taken for this one")
     {
@@ -311,6 +307,28 @@ TEST_CASE("The end of a kernel that nobody followed, or that left no log")
     CHECK(reader.line() == "run 1");
     CHECK(reader.line() == "unreadable");
     CHECK(reader.line() == "end panic ");
+}
+
+TEST_CASE("Who does not follow is told that no kernel runs: before it does, at its end, and after")
+{
+    Stage stage;
+    const auto none = [&stage] {
+        Reader reader{stage.hub.open("db", false)};
+        return reader.line() == "unreadable" && reader.line() == "closed";
+    };
+    Reader follower{stage.hub.open("db", true)};
+    CHECK(none());
+    stage.runs("1");
+    CHECK(follower.line() == "run 1");
+    bool meanwhile = false;
+    const auto autopsy = [&none, &meanwhile](const introspect::Kernel* /*kernel*/) {
+        meanwhile = none();
+        return std::string{};
+    };
+    stage.hub.end(stage.held(), {"1", "6.1.0-test", 1'000'000}, "success", false, autopsy, [](const Inside*) {});
+    CHECK(meanwhile);
+    CHECK(none());
+    CHECK(follower.line() == "end success ");
 }
 
 TEST_CASE("A reader who takes nothing holds up nobody, and is told what it missed")
