@@ -267,19 +267,43 @@ static int reset(struct pci_dev *pdev)
 	return pci_reset_function(pdev) ? -EIO : 0;
 }
 
+/* As it was when it was taken, also its header, whatever the application kernel wrote. */
+static int renew(struct parker_fn *fn)
+{
+	if (reset(fn->pdev))
+		return -EIO;
+	pci_load_saved_state(fn->pdev, fn->saved);
+	pci_restore_state(fn->pdev);
+	return 0;
+}
+
+/*
+ * Before a kernel starts. The last one may have left a NIC receiving: as soon as
+ * the next one's driver makes it a bus master, and before that driver resets it,
+ * it would write what it received to buffers that are other memory by now.
+ */
+int parker_devices_renew(struct parker_part *part)
+{
+	struct parker_fn *fn;
+
+	list_for_each_entry(fn, &part->fns, link) {
+		if (fn->used && !fn->lost && renew(fn)) {
+			pr_err("parker: function %08x: no reset, its partition cannot be started\n", fn->id);
+			return -EIO;
+		}
+		fn->used = true;
+	}
+	return 0;
+}
+
 /* Undo whatever take() did. -EIO: the reset failed, the function is still held. */
 static int give(struct parker_part *part, struct parker_fn *fn)
 {
 	struct pci_dev *pdev = fn->pdev;
 	bool bound;
 
-	if (fn->bound && fn->saved) {
-		if (reset(pdev))
-			return -EIO;
-		/* The header as it was, whatever the application kernel wrote. */
-		pci_load_saved_state(pdev, fn->saved);
-		pci_restore_state(pdev);
-	}
+	if (fn->bound && fn->saved && renew(fn))
+		return -EIO;
 	/* A lost one's slot may have a new function in it: hands off. */
 	down_write(&parker_view);
 	bound = fn->bound;

@@ -61,6 +61,7 @@ struct parker_fn {
 	bool enabled; /* pci_enable_device_mem() to be balanced */
 	bool attached; /* its group is attached to part->domain */
 	bool lost; /* unplugged while we had it */
+	bool used; /* by a kernel that was started: to be reset before the next */
 };
 
 struct parker_part {
@@ -125,6 +126,7 @@ void parker_unmap(u64 start, u64 bytes);
 parker_command parker_take_devices, parker_give_devices;
 int parker_devices_whole(struct parker_part *part);
 void parker_devices_quiet(struct parker_part *part);
+int parker_devices_renew(struct parker_part *part);
 int parker_device_setup(void);
 void parker_device_exit(void);
 

@@ -127,6 +127,10 @@ int parker_start(struct parker_part *part, void *arg, const u32 *items)
 		a->why = PARKER_WHY_NO_ANSWER;
 		return -ETIMEDOUT;
 	}
+	if (parker_devices_renew(part)) {
+		a->why = PARKER_WHY_RESET;
+		return -EIO;
+	}
 	build_trampoline(part, a);
 	clear_control(part);
 

@@ -190,11 +190,13 @@ struct parker_memory {
  *	@boot_params one to one
  * @cpu: boot kernel's number of the CPU to start on
  *
+ * Functions are as after TAKE: those that an earlier kernel had are reset first.
  * Returns when the CPU has left the trampoline. The other CPUs of the partition
  * wait for the application kernel's own INIT and SIPI. -EBUSY: runs already;
  * -EPERM: locked down, or a function on one of its buses is not its own or was
  * unplugged; -EFAULT: an address is outside; -ENXIO: @cpu is not its own;
- * -ETIMEDOUT: no answer (the CPU was stopped again).
+ * -EIO with why RESET: a function could not be reset; -ETIMEDOUT: no answer (the
+ * CPU was stopped again).
  */
 struct parker_start {
 	__u32 size;

@@ -757,6 +757,49 @@ static void test_reset(const char *bdf)
 	restore(bdf);
 }
 
+/* So does one that the last kernel left as it was, before the next one starts. */
+static void test_reset_between_runs(void)
+{
+	enum { STATUS = 0x14, BYTES = 4096 };
+	uint64_t base = 0, slice = 0;
+	volatile uint8_t *bar;
+	char path[100], nic[20];
+	uint8_t *at;
+	int f, err;
+
+	if (!CHECK("reset-runs-nic", pci_find("0x0200", 2, nic), "none"))
+		return;
+	partition(PARKER_IOC_CREATE, "one", &slice);
+	set1(PARKER_IOC_TAKE_CPUS, "one", 0, 2);
+	take_memory("one", 16 * MIB, 2 * MIB, 0, 0, &base);
+	at = map(base, 16 * MIB);
+	load(at, base, slice, 0, spin_start, spin_end - spin_start);
+	prepare(nic);
+	pci_write(nic, "enable", "1");
+	snprintf(path, sizeof(path), "/sys/bus/pci/devices/%s/resource4", nic);
+	f = open(path, O_RDWR);
+	bar = mmap(NULL, BYTES, PROT_READ | PROT_WRITE, MAP_SHARED, f, 0);
+	close(f);
+	err = set1(PARKER_IOC_TAKE_DEVICES, "one", 0, pci_number(nic));
+	if (!CHECK("reset-runs-bar", !err && bar != MAP_FAILED, "%d, why %u", err, why))
+		goto out;
+	err = start_loaded("one", base, 2);
+	bar[STATUS] = 1;
+	err = kill_partition("one") ?: err;
+	CHECK("reset-runs-left", !err && bar[STATUS] == 1, "%d, why %u, status %u", err, why, bar[STATUS]);
+	err = start_loaded("one", base, 2);
+	CHECK("reset-when-started-again", !err && bar[STATUS] == 0 && attribute_is("one", "state", "running"),
+	      "%d, why %u, status %u", err, why, bar[STATUS]);
+	kill_partition("one");
+	munmap((void *)bar, BYTES);
+out:
+	err = set1(PARKER_IOC_GIVE_DEVICES, "one", 0, pci_number(nic));
+	restore(nic);
+	munmap(at, 16 * MIB);
+	err = err ?: set1(PARKER_IOC_GIVE_CPUS, "one", 0, 2) ?: give_memory("one", base) ?: partition(PARKER_IOC_DESTROY, "one", NULL);
+	CHECK("reset-runs-all-back", !err, "%d, why %u", err, why);
+}
+
 static void test_devices(bool iommu)
 {
 	char nvme[20], bridge[20], nic[3][20], text[100];
@@ -965,6 +1008,7 @@ int main(void)
 	print_speed();
 	test_rounds();
 	test_start();
+	test_reset_between_runs();
 	test_devices(iommu);
 	close(fd);
 	err = syscall(SYS_delete_module, "parker", O_NONBLOCK) ? errno : 0;
