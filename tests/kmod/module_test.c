@@ -729,21 +729,31 @@ static bool pci_find(const char *class, int nth, char *bdf)
 	return *bdf != '~';
 }
 
-/* A reset function forgets what was written to it: here, a virtio device its status. */
-static void test_reset(const char *bdf)
+enum { STATUS = 0x14, VIRTIO_BYTES = 4096 };
+
+/* The registers of a virtio device, which loses its driver: what one has cannot be mapped. */
+static volatile uint8_t *map_virtio(const char *bdf)
 {
-	enum { STATUS = 0x14, BYTES = 4096 };
-	uint32_t item = pci_number(bdf);
 	volatile uint8_t *bar;
 	char path[100];
-	int f, err;
+	int f;
 
-	prepare(bdf); /* what a driver has cannot be mapped */
+	prepare(bdf);
 	pci_write(bdf, "enable", "1");
 	snprintf(path, sizeof(path), "/sys/bus/pci/devices/%s/resource4", bdf);
 	f = open(path, O_RDWR);
-	bar = mmap(NULL, BYTES, PROT_READ | PROT_WRITE, MAP_SHARED, f, 0);
+	bar = mmap(NULL, VIRTIO_BYTES, PROT_READ | PROT_WRITE, MAP_SHARED, f, 0);
 	close(f);
+	return bar;
+}
+
+/* A reset function forgets what was written to it: here, a virtio device its status. */
+static void test_reset(const char *bdf)
+{
+	volatile uint8_t *bar = map_virtio(bdf);
+	uint32_t item = pci_number(bdf);
+	int err;
+
 	if (!CHECK("reset-bar", bar != MAP_FAILED, "%d", errno))
 		return;
 	bar[STATUS] = 1;
@@ -753,19 +763,18 @@ static void test_reset(const char *bdf)
 	bar[STATUS] = 1;
 	err = set1(PARKER_IOC_GIVE_DEVICES, "one", 0, item);
 	CHECK("reset-when-given", !err && bar[STATUS] == 0, "%d, why %u, status %u", err, why, bar[STATUS]);
-	munmap((void *)bar, BYTES);
+	munmap((void *)bar, VIRTIO_BYTES);
 	restore(bdf);
 }
 
 /* So does one that the last kernel left as it was, before the next one starts. */
 static void test_reset_between_runs(void)
 {
-	enum { STATUS = 0x14, BYTES = 4096 };
 	uint64_t base = 0, slice = 0;
 	volatile uint8_t *bar;
-	char path[100], nic[20];
+	char nic[20];
 	uint8_t *at;
-	int f, err;
+	int err;
 
 	if (!CHECK("reset-runs-nic", pci_find("0x0200", 2, nic), "none"))
 		return;
@@ -774,12 +783,7 @@ static void test_reset_between_runs(void)
 	take_memory("one", 16 * MIB, 2 * MIB, 0, 0, &base);
 	at = map(base, 16 * MIB);
 	load(at, base, slice, 0, spin_start, spin_end - spin_start);
-	prepare(nic);
-	pci_write(nic, "enable", "1");
-	snprintf(path, sizeof(path), "/sys/bus/pci/devices/%s/resource4", nic);
-	f = open(path, O_RDWR);
-	bar = mmap(NULL, BYTES, PROT_READ | PROT_WRITE, MAP_SHARED, f, 0);
-	close(f);
+	bar = map_virtio(nic);
 	err = set1(PARKER_IOC_TAKE_DEVICES, "one", 0, pci_number(nic));
 	if (!CHECK("reset-runs-bar", !err && bar != MAP_FAILED, "%d, why %u", err, why))
 		goto out;
@@ -791,7 +795,7 @@ static void test_reset_between_runs(void)
 	CHECK("reset-when-started-again", !err && bar[STATUS] == 0 && attribute_is("one", "state", "running"),
 	      "%d, why %u, status %u", err, why, bar[STATUS]);
 	kill_partition("one");
-	munmap((void *)bar, BYTES);
+	munmap((void *)bar, VIRTIO_BYTES);
 out:
 	err = set1(PARKER_IOC_GIVE_DEVICES, "one", 0, pci_number(nic));
 	restore(nic);
