@@ -224,10 +224,10 @@ class Machine(Qemu):
 
     def __exit__(self, _type=None, error: BaseException | None = None, _trace=None) -> None:
         self._ssh_control("exit")
+        shutil.rmtree(self._control.parent, ignore_errors=True)
         self.kill()
         if isinstance(error, Exception) and (fault := self.emulator_fault()):
             raise Unfit(f"{fault}\n{self.tail()}") from error
-        shutil.rmtree(self._control.parent, ignore_errors=True)
         for file in (self.folder / "root.qcow2", *self.folder.glob("nvme*.img")):
             file.unlink(missing_ok=True)
 
