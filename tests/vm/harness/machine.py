@@ -332,10 +332,11 @@ class Machine(Qemu):
         return "\n".join([*said, *(f"qemu| {line}" for line in (self.folder / "qemu.log").read_text().splitlines()[-5:])])
 
     def collect(self) -> None:
-        """Keep the journal beside the console log, if the machine can still give it."""
+        """Keep the journal beside the console log, if the machine can still give it; not that of an earlier failure."""
+        path = self.folder / "journal.log"
+        path.unlink(missing_ok=True)
         if self.responds():
-            journal = self.run("journalctl -b --no-pager -o short-monotonic", check=False, timeout=120).stdout
-            (self.folder / "journal.log").write_text(journal)
+            path.write_text(self.run("journalctl -b --no-pager -o short-monotonic", check=False, timeout=120).stdout)
 
     def parkerd_said(self, lines: int = 40) -> str:
         """The last of what the journal has of parkerd, its units and its partitions, once it was collected."""
