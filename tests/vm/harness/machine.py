@@ -27,6 +27,11 @@ TROUBLE = re.compile(r"Oops|BUG:|Kernel panic|soft lockup|hard LOCKUP|rcu.*(?:st
 PATIENCE = 3
 
 
+# Loops of a delay per tick, as on a TSC of 2.5 GHz. Each CPU but the first would measure it, for half a second, as QEMU's TSC is not
+# said to be constant; and waiting longer than asked for does no harm.
+LPJ = "lpj=10000000"
+
+
 class MachineError(Exception):
     """The machine did not do what it was asked to."""
 
@@ -182,7 +187,7 @@ class Machine(Qemu):
         # CPUs that take turns on a busy computer can each stand still for long.
         words = ["root=/dev/vda", "rw", "console=ttyS0", "quiet", "loglevel=5", "panic=-1", "no_ipi_broadcast=1",
                  "systemd.show_status=0", "fsck.mode=skip", "net.ifnames=0", "cryptomgr.notests", "audit=0", "tsc=reliable",
-                 "watchdog_thresh=30", "rcupdate.rcu_cpu_stall_timeout=90"]
+                 "watchdog_thresh=30", "rcupdate.rcu_cpu_stall_timeout=90", LPJ]
         if config.iommu:
             words += ["intel_iommu=on", "intremap=off"]
         arguments = [

@@ -5,7 +5,7 @@ import re
 import shlex
 import typing
 
-from harness.machine import Machine
+from harness.machine import LPJ, Machine
 
 DRIVE = "0000:01:00.0"
 MEMORY = 512 << 10  # KiB
@@ -20,9 +20,9 @@ devices:
 kernel:
   image: {image}
   initrd: /boot/application.img
-  cmdline: job={job}
+  cmdline: %s job={job}
 timeouts: {{boot: 180s, stop: 120s, heartbeat: 30s}}
-"""
+""" % LPJ
 
 OBJECT = "org.parker1 /org/parker1/partition/db org.parker1.Partition"
 
