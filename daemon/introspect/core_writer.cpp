@@ -45,7 +45,12 @@ public:
     Output& operator=(const Output&) = delete;
 
     virtual void put(Bytes bytes) = 0;
-    virtual void skip(std::uint64_t zeros) = 0;
+    virtual void skip(std::uint64_t zeros)
+    {
+        static constexpr std::array<std::byte, 16 * page_bytes> nothing{};
+        for (; zeros > 0; zeros -= std::min(zeros, std::uint64_t{nothing.size()}))
+            put(Bytes{nothing}.first(std::min<std::size_t>(zeros, nothing.size())));
+    }
     virtual void finish() = 0;
 };
 
@@ -103,12 +108,6 @@ public:
         while (wrote(::write(file_, bytes.data(), bytes.size()), bytes))
             wait();
     }
-    void skip(std::uint64_t zeros) override
-    {
-        static constexpr std::array<std::byte, 16 * page_bytes> nothing{};
-        for (; zeros > 0; zeros -= std::min(zeros, std::uint64_t{nothing.size()}))
-            put(Bytes{nothing}.first(std::min<std::size_t>(zeros, nothing.size())));
-    }
     void finish() override {}
 
 private:
@@ -140,12 +139,6 @@ public:
     {
         copy_.assign(bytes.begin(), bytes.end());
         compress({copy_.data(), copy_.size(), 0}, ZSTD_e_continue);
-    }
-    void skip(std::uint64_t zeros) override
-    {
-        static constexpr std::array<std::byte, 16 * page_bytes> nothing{};
-        for (; zeros > 0; zeros -= std::min(zeros, std::uint64_t{nothing.size()}))
-            compress({nothing.data(), std::min<std::size_t>(zeros, nothing.size()), 0}, ZSTD_e_continue);
     }
     void finish() override
     {
