@@ -233,7 +233,7 @@ def test_early_panic(m: Machine) -> None:
     """Kernels that panic before they have a console, a timer or a note of themselves: their log is read all the same"""
     for suite, flavour in (KERNELS[0], KERNELS[3]):  # their logs are laid out differently
         kernel = Kernel(suite, flavour)
-        drop(m, kernel, "none mem=1M", boot="30s")  # too little to map the rest of it
+        drop(m, kernel, "none mem=1M", boot="45s")  # too little to map the rest of it
         m.run("busctl call org.parker1 /org/parker1 org.parker1.Manager StartPartition st db 0")
         m.until("its log can be read while it stands still", lambda: "Kernel panic" in m.run("parkerctl log db", check=False).stdout, 40)
         m.until("it has failed", lambda: failed(m), 60)
