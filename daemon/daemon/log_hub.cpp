@@ -24,6 +24,13 @@ std::string no_log(const std::string& reason)
     return reason.empty() ? "no log of a kernel (Linux 5.10 or later) is in its memory" : reason;
 }
 
+// The kernel, if more of it was found than an early log.
+const introspect::Kernel* with_note(const Inside* inside)
+{
+    const auto* kernel = inside != nullptr ? inside->kernel() : nullptr;
+    return kernel != nullptr && kernel->has_note() ? kernel : nullptr;
+}
+
 } // namespace
 
 // What the thread waits for.
@@ -267,8 +274,7 @@ bool LogHub::find_kernel(Entry& entry)
 // Everybody who waits, once there is a kernel or none is to be expected soon.
 void LogHub::answer(Entry& entry, Clock::time_point next_search)
 {
-    const bool found =
-        entry.held && entry.inside && entry.inside->kernel() != nullptr && entry.inside->kernel()->has_note();
+    const bool found = entry.held && with_note(entry.inside.get()) != nullptr;
     const auto now = Clock::now();
     std::vector<Ask> due;
     std::erase_if(entry.asks, [&due, found, soonest = std::max(now, next_search)](Ask& ask) {
@@ -311,8 +317,7 @@ std::string LogHub::end(const HeldPartition& held, const LogRun& run, const std:
     }
     std::string reason;
     try {
-        if (!entry.inside || entry.inside->kernel() == nullptr ||
-            !entry.inside->kernel()->has_note()) // from the beginning
+        if (with_note(entry.inside.get()) == nullptr) // from the beginning
             entry.inside = std::make_unique<Inside>(control_, held);
         while (!entry.inside->search(search_pages, true) && !entry.inside->came_round())
             ;
