@@ -24,7 +24,7 @@ def test_cyclictest(m: Machine) -> None:
     said = m.peek("cyclictest")
     latencies = re.findall(r"^T: *(\d+).*C: *(\d+) Min: *(\d+) Act: *\d+ Avg: *(\d+) Max: *(\d+)", said, re.M)
     assert "exit: 0" in said and "PREEMPT_RT" in said and len(latencies) == 2, said
-    assert all(int(cycles) > 1000 for _, cycles, *_ in latencies), said
+    assert all(int(cycles) > 100 for _, cycles, *_ in latencies), said  # how many there are in 15 s, the emulator decides
     for thread, cycles, least, average, most in latencies:
         print(f"     CPU {thread} of the partition: {cycles} timers, late by {least} us at least, {average} us on average, {most} us at most "
               "(on an emulator)", flush=True)
