@@ -260,20 +260,37 @@ static void wake(struct pci_dev *pdev)
 	msleep(20);
 }
 
-static int reset(struct pci_dev *pdev)
+/*
+ * Without FLR, pci_reset_function() puts a function to sleep and wakes it, which
+ * not every device takes for a reset. Each obeys a reset of its bus.
+ */
+static int reset(struct pci_dev *pdev, bool bus)
 {
+	int err = -ENOTTY;
+
 	wake(pdev);
 	pci_clear_master(pdev);
-	return pci_reset_function(pdev) ? -EIO : 0;
+	if (bus)
+		err = pci_reset_bus(pdev);
+	if (err == -ENOTTY) /* also a bus that cannot be */
+		err = pci_reset_function(pdev);
+	return err ? -EIO : 0;
 }
 
-/* As it was when it was taken, also its header, whatever the application kernel wrote. */
+/*
+ * As it was when it was taken, also its header, whatever the application kernel
+ * wrote. The bus is ours to reset as long as all functions on it are: one that
+ * was given back is at work again.
+ */
 static int renew(struct parker_fn *fn)
 {
-	if (reset(fn->pdev))
+	struct pci_dev *pdev = fn->pdev;
+	bool flr = (pdev->devcap & PCI_EXP_DEVCAP_FLR) && !(pdev->dev_flags & PCI_DEV_FLAGS_NO_FLR_RESET);
+
+	if (reset(pdev, fn->used && !flr && bus_whole(pdev->bus, &fn->part->fns, NULL)))
 		return -EIO;
-	pci_load_saved_state(fn->pdev, fn->saved);
-	pci_restore_state(fn->pdev);
+	pci_load_saved_state(pdev, fn->saved);
+	pci_restore_state(pdev);
 	return 0;
 }
 
@@ -340,7 +357,7 @@ static int take(struct parker_part *part, struct parker_fn *fn, bool confine, u3
 	}
 
 	*why = PARKER_WHY_RESET;
-	err = reset(pdev);
+	err = reset(pdev, false); /* the boot kernel's driver has left it in order */
 	if (err)
 		return err;
 	/* Fails when firmware and kernel found no room for a BAR. */

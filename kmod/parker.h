@@ -61,7 +61,7 @@ struct parker_fn {
 	bool enabled; /* pci_enable_device_mem() to be balanced */
 	bool attached; /* its group is attached to part->domain */
 	bool lost; /* unplugged while we had it */
-	bool used; /* by a kernel that was started: to be reset before the next */
+	bool used; /* by a kernel that was started: it may be at work still */
 };
 
 struct parker_part {

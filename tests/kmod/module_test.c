@@ -731,18 +731,18 @@ static bool pci_find(const char *class, int nth, char *bdf)
 
 enum { STATUS = 0x14, VIRTIO_BYTES = 4096 };
 
-/* The registers of a virtio device, which loses its driver: what one has cannot be mapped. */
-static volatile uint8_t *map_virtio(const char *bdf)
+/* The registers of a device, which loses its driver: what one has cannot be mapped. */
+static volatile void *map_registers(const char *bdf, const char *resource, size_t bytes)
 {
-	volatile uint8_t *bar;
+	volatile void *bar;
 	char path[100];
 	int f;
 
 	prepare(bdf);
 	pci_write(bdf, "enable", "1");
-	snprintf(path, sizeof(path), "/sys/bus/pci/devices/%s/resource4", bdf);
+	snprintf(path, sizeof(path), "/sys/bus/pci/devices/%s/%s", bdf, resource);
 	f = open(path, O_RDWR);
-	bar = mmap(NULL, VIRTIO_BYTES, PROT_READ | PROT_WRITE, MAP_SHARED, f, 0);
+	bar = mmap(NULL, bytes, PROT_READ | PROT_WRITE, MAP_SHARED, f, 0);
 	close(f);
 	return bar;
 }
@@ -750,7 +750,7 @@ static volatile uint8_t *map_virtio(const char *bdf)
 /* A reset function forgets what was written to it: here, a virtio device its status. */
 static void test_reset(const char *bdf)
 {
-	volatile uint8_t *bar = map_virtio(bdf);
+	volatile uint8_t *bar = map_registers(bdf, "resource4", VIRTIO_BYTES);
 	uint32_t item = pci_number(bdf);
 	int err;
 
@@ -767,40 +767,52 @@ static void test_reset(const char *bdf)
 	restore(bdf);
 }
 
-/* So does one that the last kernel left as it was, before the next one starts. */
+/*
+ * So does one that the last kernel left as it was, before the next one starts, and
+ * when it is given back: RCTL.EN of the first of two e1000e, which have no FLR.
+ */
 static void test_reset_between_runs(void)
 {
+	enum { RCTL = 0x100 / 4, ENABLED = 2, E1000E_BYTES = 0x20000 };
 	uint64_t base = 0, slice = 0;
-	volatile uint8_t *bar;
-	char nic[20];
+	volatile uint32_t *bar;
+	char nic[2][20];
+	uint32_t nics[2];
 	uint8_t *at;
 	int err;
 
-	if (!CHECK("reset-runs-nic", pci_find("0x0200", 2, nic), "none"))
+	if (!CHECK("reset-runs-nic", pci_find("0x0200", 0, nic[0]) && pci_find("0x0200", 1, nic[1]), "none"))
 		return;
+	nics[0] = pci_number(nic[0]);
+	nics[1] = pci_number(nic[1]);
 	partition(PARKER_IOC_CREATE, "one", &slice);
 	set1(PARKER_IOC_TAKE_CPUS, "one", 0, 2);
 	take_memory("one", 16 * MIB, 2 * MIB, 0, 0, &base);
 	at = map(base, 16 * MIB);
 	load(at, base, slice, 0, spin_start, spin_end - spin_start);
-	bar = map_virtio(nic);
-	err = set1(PARKER_IOC_TAKE_DEVICES, "one", 0, pci_number(nic));
+	prepare(nic[1]);
+	bar = map_registers(nic[0], "resource0", E1000E_BYTES);
+	err = set(PARKER_IOC_TAKE_DEVICES, "one", 0, 2, nics);
 	if (!CHECK("reset-runs-bar", !err && bar != MAP_FAILED, "%d, why %u", err, why))
 		goto out;
 	err = start_loaded("one", base, 2);
-	bar[STATUS] = 1;
+	bar[RCTL] = ENABLED;
 	err = kill_partition("one") ?: err;
-	CHECK("reset-runs-left", !err && bar[STATUS] == 1, "%d, why %u, status %u", err, why, bar[STATUS]);
+	CHECK("reset-runs-left", !err && bar[RCTL] == ENABLED, "%d, why %u, RCTL %#x", err, why, bar[RCTL]);
 	err = start_loaded("one", base, 2);
-	CHECK("reset-when-started-again", !err && bar[STATUS] == 0 && attribute_is("one", "state", "running"),
-	      "%d, why %u, status %u", err, why, bar[STATUS]);
+	CHECK("reset-when-started-again", !err && bar[RCTL] == 0 && attribute_is("one", "state", "running"),
+	      "%d, why %u, RCTL %#x", err, why, bar[RCTL]);
+	bar[RCTL] = ENABLED;
 	kill_partition("one");
-	munmap((void *)bar, VIRTIO_BYTES);
+	err = set(PARKER_IOC_GIVE_DEVICES, "one", 0, 2, nics);
+	pci_write(nic[0], "enable", "1");
+	CHECK("reset-when-given-after-run", !err && bar[RCTL] == 0, "%d, why %u, RCTL %#x", err, why, bar[RCTL]);
+	munmap((void *)bar, E1000E_BYTES);
 out:
-	err = set1(PARKER_IOC_GIVE_DEVICES, "one", 0, pci_number(nic));
-	restore(nic);
+	restore(nic[0]);
+	restore(nic[1]);
 	munmap(at, 16 * MIB);
-	err = err ?: set1(PARKER_IOC_GIVE_CPUS, "one", 0, 2) ?: give_memory("one", base) ?: partition(PARKER_IOC_DESTROY, "one", NULL);
+	err = set1(PARKER_IOC_GIVE_CPUS, "one", 0, 2) ?: give_memory("one", base) ?: partition(PARKER_IOC_DESTROY, "one", NULL);
 	CHECK("reset-runs-all-back", !err, "%d, why %u", err, why);
 }
 
