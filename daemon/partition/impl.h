@@ -14,8 +14,9 @@ namespace parker {
 
 // A kernel that has not loaded its button driver yet misses a press. One that is going down does not mind another.
 inline constexpr std::chrono::seconds press_again{5};
-// How long a partition that rebooted keeps what it has for the start that is to follow. Its unit waits RestartSec=, and a boot
-// kernel that has only few CPUs left may be slow to start anything; memory that went back meanwhile might not be had again.
+// How long a partition that rebooted keeps what it has for the start that is to follow. Its unit waits RestartSec=, and
+// a boot kernel that has only few CPUs left may be slow to start anything; memory that went back meanwhile might not be
+// had again.
 inline constexpr std::chrono::seconds reboot_grace{60};
 
 // The executor's lane in which a plan is made and what it gives is taken: no other plan may come in between. The other

@@ -193,7 +193,7 @@ def test_chatter(m: Machine) -> None:
     entries = journal(m, since)
     seqs = [int(entry["KERNEL_SEQ"]) for entry in entries]
     lost = sum(int(n) for n in re.findall(r"^(\d+) lines? of the log lost", m.out(f"journalctl -u parker@db -o cat --since '{since}'", timeout=120), re.M))
-    times = [int(entry["KERNEL_USEC"]) for entry in entries if "chatter" in entry["MESSAGE"]]
+    times = [int(entry["KERNEL_USEC"]) for entry in entries if entry["MESSAGE"].startswith("chatter ")]
     seconds = (times[-1] - times[0]) / 1e6
     print(f"     {5000 / seconds:.0f} lines a second, {lost} lost", flush=True)
     assert seqs == sorted(set(seqs)) and len(seqs) + lost == seqs[-1] + 1, (len(seqs), lost, seqs[-1])
