@@ -1,7 +1,14 @@
 // SPDX-License-Identifier: LGPL-2.1-or-later
 #include "control/control.h"
 
+#include <cstring>
+
 namespace parker {
+
+void Mapping::zero()
+{
+    std::memset(bytes().data(), 0, bytes().size());
+}
 
 std::string_view to_string(HeldPartition::State state)
 {

@@ -41,6 +41,7 @@ class Mapping {
 public:
     virtual ~Mapping() = default;
     virtual std::span<std::byte> bytes() = 0;
+    virtual void zero(); // all of it
 };
 
 // The module's client: mechanism only, one call one step. The same interface stands before a simulated machine.

@@ -347,6 +347,11 @@ std::unique_ptr<Mapping> SimulatedControl::map(const MemoryRange& range)
         {
         }
         std::span<std::byte> bytes() override { return bytes_; }
+        void zero() override // costs no more than what was written
+        {
+            if (::madvise(bytes_.data(), bytes_.size(), MADV_DONTNEED) != 0) // it does not begin a page
+                Mapping::zero();
+        }
 
     private:
         std::shared_ptr<Memory> memory_;

@@ -149,10 +149,8 @@ void zero(Control& control, const HeldPartition& held)
 {
     auto ranges = held.memory;
     ranges.push_back({held.slice, held.slice + PARKER_SLICE_BYTES});
-    for (const auto& range : ranges) {
-        const auto mapping = control.map(range);
-        std::memset(mapping->bytes().data(), 0, mapping->bytes().size());
-    }
+    for (const auto& range : ranges)
+        control.map(range)->zero();
 }
 
 void write(Control& control, const HeldPartition& held, const firmware::Segment& segment)

@@ -173,6 +173,13 @@ TEST_CASE("simulated memory is what was written to it, and zero again when taken
     const MemoryRange last{range.end - page_bytes, range.end};
     s.control.map(last)->bytes()[5] = std::byte{7};
     CHECK(s.control.map(range)->bytes()[range.bytes() - page_bytes + 5] == std::byte{7});
+    const auto first = s.control.map({range.start, range.start + page_bytes})->bytes();
+    first[0] = first[9] = std::byte{7};
+    s.control.map(last)->zero();
+    CHECK(s.control.map(last)->bytes()[5] == std::byte{0});
+    s.control.map({range.start + 8, range.start + 16})->zero(); // no whole page
+    CHECK((first[0] == std::byte{7} && first[9] == std::byte{0}));
+    s.control.map(last)->bytes()[5] = std::byte{7};
     CHECK(s.code([&range](Control& c) { c.map({range.end, range.end + page_bytes}); }) == Code::kernel_refused);
     s.control.give_memory("db", range);
     CHECK(s.code([&last](Control& c) { c.map(last); }) == Code::kernel_refused);
