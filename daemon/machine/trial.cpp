@@ -20,7 +20,7 @@
 namespace parker {
 namespace {
 
-constexpr rlim_t memory_bytes = 512 * MiB; // more than this process has already; 8192 CPUs need a fifth of it
+constexpr rlim_t memory_bytes = 256 * MiB; // more than this process has already; 8192 CPUs need two fifths of it
 constexpr rlim_t cpu_seconds = 5;          // 4096 CPUs need a tenth of one
 constexpr int exit_refused = 2;
 constexpr std::size_t words_bytes = 512;
