@@ -26,6 +26,8 @@ TASKS = textwrap.dedent("""\
     """)
 
 
+MEBIBYTES = 128
+MEMORY = f"size: {MEBIBYTES}MiB"
 COMM = 15  # characters of a task's name; /proc/PID/status has more of some kernel threads
 
 
@@ -73,17 +75,17 @@ def test_live(m: Machine) -> None:
     """Of a running partition: drgn lists the tasks that it lists itself, and it does not notice"""
     initially(m)
     empty_drive(m)
-    drop(m, Kernel(*CLOUD), "tasks")
+    drop(m, Kernel(*CLOUD), "tasks", memory=MEMORY)
     m.run("systemctl start parker@db", timeout=120)
     m.until("it has listed its tasks", lambda: "kthreadd" in m.peek("tasks"), 60)
     refused = m.run("parkerctl dump db -o /var/tmp/core", check=False)
     assert refused.returncode == 1 and "--live" in refused.stderr, refused
     heart = m.out("cat /sys/class/parker/db/heartbeat")
     said = json.loads(m.out("parkerctl dump --live db -o /var/tmp/core --json=short", timeout=180))
-    assert said["bytes"] == 256 << 20 and m.out("stat -c %a /var/tmp/core") == "600", said
+    assert said["bytes"] == MEBIBYTES << 20 and m.out("stat -c %a /var/tmp/core") == "600", said
     disk = m.out("sync; dd if=/var/tmp/core of=/var/tmp/copy bs=1M conv=fsync 2>&1 | tail -n 1; rm /var/tmp/core /var/tmp/copy", timeout=180)
     seconds = float(re.search(r"([\d.]+) s,", disk)[1])
-    print(f"     dump: 256 MiB in {said['seconds']:.1f} s, {said['disk_bytes'] >> 20} MiB of it on disk;"
+    print(f"     dump: {MEBIBYTES} MiB in {said['seconds']:.1f} s, {said['disk_bytes'] >> 20} MiB of it on disk;"
           f" dd of the same file: {seconds:.1f} s, ratio of the rates {seconds / said['seconds']:.2f}", flush=True)
     m.run("parkerctl dump --live --zstd db -o /var/tmp/core.zst", timeout=180)
     assert m.out("cat /sys/class/parker/db/heartbeat") != heart
@@ -102,8 +104,7 @@ def test_on_crash(m: Machine) -> None:
     """`dump: on-crash`: the memory of a kernel that panicked is kept, and is all that `parkerctl dump` sees in it afterwards"""
     initially(m)
     empty_drive(m)
-    drop(m, Kernel(*CLOUD), "panic")
-    m.put("/etc/parker.d/db.yaml", m.get("/etc/parker.d/db.yaml").decode() + "dump: on-crash\nreserve: always\n")
+    drop(m, Kernel(*CLOUD), "panic", "dump: on-crash\nreserve: always\n", memory=MEMORY)
     m.until("it is held", lambda: "held" in m.out("parkerctl list"))
     m.run("busctl call org.parker1 /org/parker1 org.parker1.Manager StartPartition st db 0")  # no unit that would try again
     m.until("it has failed", lambda: failed(m), 120)

@@ -6,17 +6,14 @@ import re
 from harness.debian import Kernel
 from harness.machine import Machine
 from kernels.test import KERNELS, MACHINE, cleanup  # noqa: F401  (the runner finds them here)
-from road.test import MANIFEST
-
-DRIVE = "0000:01:00.0"
+from road.test import DRIVE, manifest
 
 
 def test_cyclictest(m: Machine) -> None:
     """cyclictest runs in a PREEMPT_RT partition while every CPU of the boot kernel is busy"""
     kernel = Kernel(*next(names for names in KERNELS if names[1].startswith("rt")))
     m.run(f"mkfs.ext4 -qF /dev/disk/by-path/pci-{DRIVE}-nvme-1 && sync")
-    m.put("/etc/parker.d/rt.yaml", MANIFEST.format(name="rt", cpus="{count: 2}", memory="256MiB", pci=DRIVE, job="cyclictest",
-                                                   image=f"/boot/vmlinuz-{kernel.release}").replace("application.img", f"application-{kernel.release}.img"))
+    m.put("/etc/parker.d/rt.yaml", manifest(kernel, name="rt", memory="size: 256MiB", job="cyclictest"))
     m.run("for cpu in $(seq $(nproc)); do timeout 60 sha256sum /dev/zero >/dev/null 2>&1 </dev/null & done")
     m.run("systemctl start parker@rt", timeout=120)
     m.until("cyclictest has ended", lambda: "exit:" in m.peek("cyclictest"), 90)

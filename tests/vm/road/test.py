@@ -5,6 +5,7 @@ import re
 import shlex
 import typing
 
+from harness.debian import Kernel
 from harness.machine import LPJ, Machine
 
 DRIVE = "0000:01:00.0"
@@ -14,23 +15,30 @@ MANIFEST = """\
 apiVersion: parker/v1
 name: {name}
 cpus: {cpus}
-memory: {{size: {memory}}}
+memory: {{{memory}}}
 devices:
   - pci: "{pci}"
 kernel:
   image: {image}
-  initrd: /boot/application.img
+  initrd: {initrd}
   cmdline: %s job={job}
-timeouts: {{boot: 180s, stop: 120s, heartbeat: 30s}}
+timeouts: {{boot: {boot}, stop: 120s, heartbeat: {heartbeat}}}
 """ % LPJ
 
 OBJECT = "org.parker1 /org/parker1/partition/db org.parker1.Partition"
 
 
+def manifest(kernel: Kernel | None = None, **changes: str) -> str:
+    """A partition that does a job, with this kernel or that of the machine."""
+    values = {"name": "db", "cpus": "{count: 2}", "memory": "size: 512MiB", "pci": DRIVE, "job": "report", "boot": "180s", "heartbeat": "30s",
+              "image": f"/boot/vmlinuz-{kernel.release}" if kernel else "/boot/vmlinuz",
+              "initrd": f"/boot/application-{kernel.release}.img" if kernel else "/boot/application.img"}
+    return MANIFEST.format(**values | changes)
+
+
 def drop(m: Machine, file: str = "db.yaml", **changes: str) -> None:
     """Put a manifest in place as an administrator would."""
-    values = {"name": "db", "cpus": "{count: 2}", "memory": "512MiB", "pci": DRIVE, "image": "/boot/vmlinuz", "job": "report"}
-    m.put(f"/etc/parker.d/{file}", MANIFEST.format(**values | changes))
+    m.put(f"/etc/parker.d/{file}", manifest(**changes))
 
 
 def start(m: Machine, **changes: str) -> None:
@@ -233,7 +241,7 @@ def test_refuses_first_cpu(m: Machine) -> None:
 def test_refuses_too_much_memory(m: Machine) -> None:
     """A manifest that wants more memory than there is is refused, and nothing is taken"""
     initially(m)
-    drop(m, memory="64GiB")
+    drop(m, memory="size: 64GiB")
     refused(m, r"memory", r"64 ?GiB")
 
 

@@ -5,7 +5,7 @@ import os
 import re
 
 from harness.machine import Config, Machine
-from road.test import MANIFEST as WORKER
+from road.test import manifest
 
 MACHINE = Config(cpus=8, memory="4G", drives=2, applications=(("bookworm", "cloud-amd64"), ("bookworm", "amd64")))
 ROUNDS = int(os.environ.get("PARKER_ROUNDS", "3"))
@@ -41,9 +41,7 @@ def test_together(m: Machine) -> None:
     """Rounds of four parallel starts and stops: nothing is lost, and the fifth counts on without an error"""
     cloud = m.out("ls /boot").split()
     release = next(name.removeprefix("vmlinuz-") for name in cloud if name.startswith("vmlinuz-") and "cloud" in name)
-    m.put("/etc/parker.d/steady.yaml", WORKER.format(
-        name="steady", cpus="{count: 1}", memory="256MiB", pci="0000:01:00.0", image="/boot/vmlinuz", job="ticks")
-        .replace("application.img", f"application-{m.kernel.release}.img"))
+    m.put("/etc/parker.d/steady.yaml", manifest(m.kernel, name="steady", cpus="{count: 1}", memory="size: 256MiB", job="ticks"))
     for name in NAMES:
         m.put(f"/etc/parker.d/{name}.yaml", MANIFEST.format(name=name, release=release, devices='{pci: "0000:02:00.0"}' if name == "a" else ""))
     m.run("systemctl start parker@steady", timeout=120)

@@ -6,7 +6,7 @@ import re
 
 from harness.debian import Kernel
 from harness.machine import Config, Machine
-from road.test import DRIVE, MANIFEST, assert_all_back, cleanup, empty_drive, initially, reported, stop  # noqa: F401 - cleanup is ours, too
+from road.test import assert_all_back, cleanup, empty_drive, initially, manifest, reported, stop  # noqa: F401 - cleanup is ours, too
 
 CRASHES = "/var/lib/parker/crash"
 KERNELS = (("bullseye", "amd64"), ("bookworm", "amd64"), ("bookworm", "rt-amd64"), ("bookworm-backports", "amd64"))
@@ -14,11 +14,8 @@ CLOUD = ("bookworm", "cloud-amd64")  # whose debug symbols are the smallest
 MACHINE = Config(applications=(*KERNELS, CLOUD))
 
 
-def drop(m: Machine, kernel: Kernel, job: str, initrd: bool = True, boot: str = "180s") -> None:
-    manifest = MANIFEST.format(name="db", cpus="{count: 2}", memory="256MiB", pci=DRIVE, image=f"/boot/vmlinuz-{kernel.release}", job=job)
-    manifest = manifest.replace("application.img", f"application-{kernel.release}.img").replace("heartbeat: 30s", "heartbeat: 15s")
-    manifest = manifest.replace("boot: 180s", f"boot: {boot}")
-    m.put("/etc/parker.d/db.yaml", manifest if initrd else re.sub(r"  initrd: .*\n", "", manifest))
+def drop(m: Machine, kernel: Kernel, job: str, more: str = "", **changes: str) -> None:
+    m.put("/etc/parker.d/db.yaml", manifest(kernel, **{"memory": "size: 256MiB", "heartbeat": "15s", "job": job} | changes) + more)
 
 
 def journal(m: Machine, since: str) -> list[dict]:
@@ -219,7 +216,7 @@ def failed(m: Machine) -> bool:
 
 def test_early_death(m: Machine) -> None:
     """A kernel that finds no root file system: its panic is the partition's message"""
-    drop(m, Kernel(*KERNELS[3]), "none", initrd=False)
+    drop(m, Kernel(*KERNELS[3]), "none", initrd="[]")
     m.run("busctl call org.parker1 /org/parker1 org.parker1.Manager StartPartition st db 0")  # no unit that would try again
     m.until("it has failed", lambda: failed(m), 60)
     message = m.out("busctl get-property org.parker1 /org/parker1/partition/db org.parker1.Partition Message")
