@@ -39,6 +39,9 @@ BLACKLIST = [
     "kvm_amd", "lpc_ich", "pcspkr", "powernow_k8", "psmouse", "serio_raw", "sha1_ssse3", "sha256_ssse3", "sha512_ssse3",
 ]
 
+# Nor would anything happen that is worth the time, if udev heard of these at boot.
+UNTOLD = ["acpi", "clockevents", "cpu", "event_source", "machinecheck", "mem", "memory", "tty", "vc", "wakeup", "workqueue"]
+
 FILES = {
     "etc/hostname": "parker\n",
     "etc/hosts": "127.0.0.1 localhost parker\n",
@@ -51,7 +54,10 @@ FILES = {
         "[Service]\nType=oneshot\nRemainAfterExit=yes\nExecStart=ip address add 10.0.2.15/24 dev eth0\n"
         "ExecStart=ip link set eth0 up\n"
         "[Install]\nWantedBy=multi-user.target\n",
+    "etc/modules-load.d/test.conf": "button\n",  # for the power button, which udev would hear of from acpi
     "etc/modprobe.d/test.conf": "".join(f"blacklist {name}\n" for name in BLACKLIST),
+    "etc/systemd/system/systemd-udev-trigger.service.d/test.conf":
+        f"[Service]\nExecStart=\nExecStart=udevadm trigger --type=all --action=add {' '.join(f'--subsystem-nomatch={s}' for s in UNTOLD)}\n",
     "etc/systemd/journald.conf.d/test.conf": "[Journal]\nStorage=persistent\nRateLimitBurst=0\nSyncIntervalSec=5s\n",
     "etc/systemd/system.conf.d/test.conf": "[Manager]\nDefaultTimeoutStopSec=20s\nShowStatus=no\n",
     "etc/ssh/sshd_config.d/test.conf":

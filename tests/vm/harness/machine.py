@@ -64,14 +64,19 @@ class Config:
     applications: tuple[tuple[str, str], ...] = ()  # kernels for partitions, in /boot; the boot kernel alone, if none is named
 
 
-def until(what: str, true, timeout: float = 30, every: float = 0.3) -> None:
-    """Wait until true() is."""
+def until(what: str, true, timeout: float = 30) -> None:
+    """Wait until true() is. Who looks takes processor time from what is waited for, so a look is rested from for longer than it
+    took."""
     timeout *= PATIENCE
     end = time.monotonic() + timeout
-    while not true():
-        if time.monotonic() > end:
+    while True:
+        start = time.monotonic()
+        if true():
+            return
+        now = time.monotonic()
+        if now > end:
             raise MachineError(f"not within {timeout:.0f} s: {what}")
-        time.sleep(every)
+        time.sleep(min(max(0.3, 2 * (now - start)), 2))
 
 
 def _free_port() -> int:
@@ -249,6 +254,15 @@ class Machine(Qemu):
     def _ssh_control(self, command: str) -> None:
         subprocess.run(self._ssh("-O", command), stdin=subprocess.DEVNULL, capture_output=True)
 
+    def _listens(self) -> bool:
+        """Whether sshd answers. QEMU itself takes the connection at once, so ssh would wait for its whole timeout."""
+        try:
+            with socket.create_connection(("127.0.0.1", self.port), 1) as connection:
+                connection.settimeout(1)
+                return connection.recv(4) == b"SSH-"
+        except OSError:
+            return False
+
     def _await_ssh(self, timeout: float) -> None:
         start = time.monotonic()
         while time.monotonic() - start < timeout:
@@ -256,7 +270,7 @@ class Machine(Qemu):
                 raise MachineError(f"the machine ended while booting\n{self.tail()}")
             try:
                 # Answers when the machine is up, all the way.
-                if self.run("systemctl is-system-running --wait", check=False, timeout=60).stdout.strip() in ("running", "degraded"):
+                if self._listens() and self.run("systemctl is-system-running --wait", check=False, timeout=60).stdout.strip() in ("running", "degraded"):
                     self.booted_in = time.monotonic() - start
                     return
             except MachineError:

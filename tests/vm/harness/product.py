@@ -68,8 +68,8 @@ def disk(config: Config, daemon: bool = True) -> pathlib.Path:
             if daemon:
                 subprocess.run(["ninja", "-C", paths.BUILD, "--quiet"], check=True, stdin=subprocess.DEVNULL,
                                stdout=subprocess.DEVNULL)
-                subprocess.run(["meson", "install", "-C", paths.BUILD, "--quiet", "--no-rebuild", "--destdir", root], check=True,
-                               stdin=subprocess.DEVNULL, stdout=subprocess.DEVNULL)
+                subprocess.run(["meson", "install", "-C", paths.BUILD, "--quiet", "--no-rebuild", "--strip", "--destdir", root],
+                               check=True, stdin=subprocess.DEVNULL, stdout=subprocess.DEVNULL)
             if (root / "lib").is_dir():  # the machine's /lib is a link
                 shutil.copytree(root / "lib", root / "usr/lib", dirs_exist_ok=True, symlinks=True)
                 shutil.rmtree(root / "lib")
