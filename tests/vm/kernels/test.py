@@ -7,12 +7,10 @@ import re
 from harness.debian import Kernel
 from harness.machine import Config, Machine
 from harness.scenario import Skip
-from road.test import manifest
+from road.test import SHORT_HEARTBEAT, manifest
 
 KERNELS = (("bullseye", "amd64"), ("bookworm", "amd64"), ("bookworm", "cloud-amd64"), ("bookworm", "rt-amd64"), ("bookworm-backports", "amd64"))
 MACHINE = Config(cpus=6, memory="6G", drives=2, applications=KERNELS)
-
-HEARTBEAT = "20s"  # longer than a panic takes to end on a busy computer
 
 PARTITIONS = {"one": (1, "0000:01:00.0"), "four": (4, "0000:02:00.0")}  # name: CPUs, drive
 
@@ -38,7 +36,7 @@ def cleanup(m: Machine) -> None:
 def drop(m: Machine, name: str, kernel: Kernel, job: str) -> None:
     cpus, drive = PARTITIONS[name]
     m.put(f"/etc/parker.d/{name}.yaml", manifest(kernel, name=name, cpus=f"{{count: {cpus}}}", memory="size: 256MiB", pci=drive, job=job,
-                                                 heartbeat=HEARTBEAT))
+                                                 heartbeat=SHORT_HEARTBEAT))
 
 
 def memory_of(m: Machine, name: str) -> str:

@@ -25,6 +25,8 @@ kernel:
 timeouts: {{boot: {boot}, stop: 120s, heartbeat: {heartbeat}}}
 """ % LPJ
 
+SHORT_HEARTBEAT = "20s"  # for tests that wait for it to be too late; longer than a panic takes to end on a busy computer
+
 OBJECT = "org.parker1 /org/parker1/partition/db org.parker1.Partition"
 
 

@@ -6,7 +6,7 @@ import re
 
 from harness.debian import Kernel
 from harness.machine import Config, Machine
-from road.test import assert_all_back, cleanup, empty_drive, initially, manifest, reported, stop  # noqa: F401 - cleanup is ours, too
+from road.test import SHORT_HEARTBEAT, assert_all_back, cleanup, empty_drive, initially, manifest, reported, stop  # noqa: F401 - cleanup is ours, too
 
 CRASHES = "/var/lib/parker/crash"
 KERNELS = (("bullseye", "amd64"), ("bookworm", "amd64"), ("bookworm", "rt-amd64"), ("bookworm-backports", "amd64"))
@@ -15,7 +15,7 @@ MACHINE = Config(applications=(*KERNELS, CLOUD))
 
 
 def drop(m: Machine, kernel: Kernel, job: str, more: str = "", **changes: str) -> None:
-    m.put("/etc/parker.d/db.yaml", manifest(kernel, **{"memory": "size: 256MiB", "heartbeat": "15s", "job": job} | changes) + more)
+    m.put("/etc/parker.d/db.yaml", manifest(kernel, **{"memory": "size: 256MiB", "heartbeat": SHORT_HEARTBEAT, "job": job} | changes) + more)
 
 
 def journal(m: Machine, since: str) -> list[dict]:
