@@ -10,8 +10,10 @@
 #include <linux/gfp.h>
 #include <linux/iommu.h>
 #include <linux/mm.h>
+#include <linux/msi.h>
 #include <linux/pci.h>
 #include <linux/version.h>
+#include <asm/msr.h>
 
 static inline int parker_alloc_contig(unsigned long pfn, unsigned long nr)
 {
@@ -39,6 +41,25 @@ static inline int parker_domain_map(struct iommu_domain *domain, u64 start, u64 
 	return iommu_map(domain, start, start, bytes, prot, GFP_KERNEL);
 #else
 	return iommu_map(domain, start, start, bytes, prot);
+#endif
+}
+
+/* Can the device raise no interrupt but those that this kernel gave it? */
+static inline bool parker_isolated_msi(struct device *dev)
+{
+#if LINUX_VERSION_CODE >= KERNEL_VERSION(6, 3, 0)
+	return msi_device_has_isolated_msi(dev);
+#else
+	return device_iommu_capable(dev, IOMMU_CAP_INTR_REMAP);
+#endif
+}
+
+static inline int parker_rdmsr_on_cpu(unsigned int cpu, u32 msr, u64 *value)
+{
+#if LINUX_VERSION_CODE >= KERNEL_VERSION(6, 16, 0)
+	return rdmsrq_on_cpu(cpu, msr, value);
+#else
+	return rdmsrl_on_cpu(cpu, msr, value);
 #endif
 }
 

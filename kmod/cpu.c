@@ -7,10 +7,10 @@
 #include <linux/cpuhotplug.h>
 #include <linux/delay.h>
 #include <asm/apic.h>
-#include <asm/msr.h>
 #include <asm/smp.h>
 
 #include "parker.h"
+#include "compat.h"
 
 #define PARK_TIMEOUT_MS 2000 /* hardware answers within microseconds, a busy emulator does not */
 
@@ -77,19 +77,21 @@ int parker_cpu_park(unsigned int cpu, phys_addr_t page)
 		usleep_range(500, 1000);
 	}
 	if (!READ_ONCE(*parked)) {
-		pr_err_ratelimited("parker: CPU %u does not answer to INIT\n", cpu);
+		pr_err_ratelimited("CPU %u does not answer to INIT\n", cpu);
 		return -ETIMEDOUT;
 	}
 	parker_cpu_init(cpu); /* out of that page: it halts there meanwhile */
 	return 0;
 }
 
-int parker_cpu_identity(struct parker_part *none, void *arg, const u32 *items)
+int parker_cpu_identity(struct parker_part *none, void *arg, const u64 *items)
 {
 	struct parker_cpu *a = arg;
 
-	if (a->cpu >= nr_cpu_ids || !cpu_present(a->cpu))
+	if (a->cpu >= nr_cpu_ids || !cpu_present(a->cpu)) {
+		a->why = PARKER_WHY_NO_SUCH;
 		return -ENXIO;
+	}
 	a->apic_id = apic_id(a->cpu);
 	return 0;
 }
@@ -97,14 +99,14 @@ int parker_cpu_identity(struct parker_part *none, void *arg, const u32 *items)
 /* An INIT to the bootstrap processor makes it run the firmware. */
 static bool is_bsp(unsigned int cpu)
 {
-	u32 low, high;
+	u64 base;
 
-	if (cpu == 0 || rdmsr_on_cpu(cpu, MSR_IA32_APICBASE, &low, &high))
+	if (cpu == 0 || parker_rdmsr_on_cpu(cpu, MSR_IA32_APICBASE, &base))
 		return true;
-	return low & MSR_IA32_APICBASE_BSP;
+	return base & MSR_IA32_APICBASE_BSP;
 }
 
-static int check_take(unsigned int cpu, u32 *why)
+static int check_take(u64 cpu, u32 *why)
 {
 	if (cpu >= nr_cpu_ids || !cpu_present(cpu)) {
 		*why = PARKER_WHY_NO_SUCH;
@@ -152,7 +154,7 @@ static int give(unsigned int cpu)
 	return cpumask_test_cpu(cpu, &held) ? -EBUSY : 0;
 }
 
-int parker_take_cpus(struct parker_part *part, void *arg, const u32 *items)
+int parker_take_cpus(struct parker_part *part, void *arg, const u64 *items)
 {
 	struct parker_set *a = arg;
 	cpumask_var_t set;
@@ -186,7 +188,7 @@ int parker_take_cpus(struct parker_part *part, void *arg, const u32 *items)
 	down_write(&parker_view);
 	cpumask_or(&part->cpus, &part->cpus, set);
 	up_write(&parker_view);
-	a->failed = ~0u;
+	a->failed = PARKER_NO_ITEM;
 	goto out;
 
 undo:
@@ -196,7 +198,7 @@ undo:
 		/* This kernel does not want it back. Keep it where it can be
 		 * seen and given again, rather than lose it.
 		 */
-		pr_err("parker: CPU %u would not come back\n", items[i]);
+		pr_err("CPU %llu would not come back\n", items[i]);
 		down_write(&parker_view);
 		cpumask_set_cpu(items[i], &part->cpus);
 		up_write(&parker_view);
@@ -206,7 +208,7 @@ out:
 	return err;
 }
 
-int parker_give_cpus(struct parker_part *part, void *arg, const u32 *items)
+int parker_give_cpus(struct parker_part *part, void *arg, const u64 *items)
 {
 	struct parker_set *a = arg;
 	unsigned int i;

@@ -19,12 +19,12 @@
 /* What TAKE_DEVICES binds right now: the only function that probe() accepts. */
 static struct parker_fn *taking;
 
-static u32 pci_id(struct pci_dev *pdev)
+static u64 pci_id(struct pci_dev *pdev)
 {
 	return PARKER_PCI(pci_domain_nr(pdev->bus), pdev->bus->number, pdev->devfn);
 }
 
-static struct parker_fn *find(struct list_head *fns, u32 id)
+static struct parker_fn *find(struct list_head *fns, u64 id)
 {
 	struct parker_fn *fn;
 
@@ -34,7 +34,7 @@ static struct parker_fn *find(struct list_head *fns, u32 id)
 	return NULL;
 }
 
-static bool held_by_other(struct parker_part *part, u32 id)
+static bool held_by_other(struct parker_part *part, u64 id)
 {
 	struct parker_part *other;
 
@@ -216,7 +216,7 @@ static void remove(struct pci_dev *pdev)
 	if (fn->bound) { /* give() says beforehand that it is not */
 		fn->bound = false;
 		fn->lost = true;
-		pr_warn("parker: %s: %s was unplugged\n", dev_name(&fn->part->dev), pci_name(pdev));
+		pr_warn("%s: %s was unplugged\n", dev_name(&fn->part->dev), pci_name(pdev));
 		snprintf(lost, sizeof(lost), "PARKER_LOST=%s", pci_name(pdev));
 		parker_event(fn->part, lost);
 	}
@@ -305,7 +305,7 @@ int parker_devices_renew(struct parker_part *part)
 
 	list_for_each_entry(fn, &part->fns, link) {
 		if (fn->used && !fn->lost && renew(fn)) {
-			pr_err("parker: function %08x: no reset, its partition cannot be started\n", fn->id);
+			pr_err("function %09llx: no reset, its partition cannot be started\n", fn->id);
 			return -EIO;
 		}
 		fn->used = true;
@@ -382,7 +382,7 @@ static int take(struct parker_part *part, struct parker_fn *fn, bool confine, u3
 
 static int check_take(struct parker_part *part, struct pci_dev *pdev, u32 *why)
 {
-	u32 id = pci_id(pdev);
+	u64 id = pci_id(pdev);
 
 	if (pci_is_root_bus(pdev->bus)) {
 		*why = PARKER_WHY_ROOT_BUS;
@@ -403,15 +403,15 @@ static int check_take(struct parker_part *part, struct pci_dev *pdev, u32 *why)
 	return 0;
 }
 
-static int collect(struct parker_part *part, struct parker_set *a, const u32 *items, struct list_head *set)
+static int collect(struct parker_part *part, struct parker_set *a, const u64 *items, struct list_head *set)
 {
 	struct parker_fn *fn;
 	unsigned int i;
 	int err;
 
 	for (i = 0; i < a->nr; i++) {
-		struct pci_dev *pdev = pci_get_domain_bus_and_slot(items[i] >> 16, (items[i] >> 8) & 0xff,
-								   items[i] & 0xff);
+		struct pci_dev *pdev = pci_get_domain_bus_and_slot(PARKER_PCI_DOMAIN(items[i]), PARKER_PCI_BUS(items[i]),
+								   PARKER_PCI_DEVFN(items[i]));
 
 		a->failed = items[i];
 		if (!pdev) {
@@ -439,7 +439,7 @@ static int collect(struct parker_part *part, struct parker_set *a, const u32 *it
 	return 0;
 }
 
-int parker_take_devices(struct parker_part *part, void *arg, const u32 *items)
+int parker_take_devices(struct parker_part *part, void *arg, const u64 *items)
 {
 	struct parker_fn *fn, *next;
 	struct parker_set *a = arg;
@@ -471,17 +471,17 @@ int parker_take_devices(struct parker_part *part, void *arg, const u32 *items)
 			goto undo;
 		}
 	}
-	a->failed = ~0u;
+	a->failed = PARKER_NO_ITEM;
 	return 0;
 
 undo:
 	for (i = a->nr; i--;)
 		if (give(part, find(&part->fns, items[i])))
-			pr_err("parker: function %08x: no reset, held until it can be given\n", items[i]);
+			pr_err("function %09llx: no reset, held until it can be given\n", items[i]);
 	return err;
 }
 
-int parker_give_devices(struct parker_part *part, void *arg, const u32 *items)
+int parker_give_devices(struct parker_part *part, void *arg, const u64 *items)
 {
 	struct parker_set *a = arg;
 	struct parker_fn *fn;

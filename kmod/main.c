@@ -6,6 +6,7 @@
  *
  * This file: module, /dev/parker, dispatch of the commands.
  */
+#include <linux/build_bug.h>
 #include <linux/capability.h>
 #include <linux/miscdevice.h>
 #include <linux/module.h>
@@ -25,11 +26,7 @@ LIST_HEAD(parker_parts);
 static bool going_down;
 
 union parker_arg {
-	struct {
-		u32 size;
-		u32 flags;
-		char name[PARKER_NAME_SIZE]; /* where NAMED says so */
-	};
+	struct parker_head head;
 	struct parker_info info;
 	struct parker_cpu cpu;
 	struct parker_partition partition;
@@ -40,7 +37,7 @@ union parker_arg {
 };
 
 enum {
-	NAMED = BIT(0), /* has a name, which must be well formed */
+	NAMED = BIT(0), /* has a name, which must be well formed; otherwise zeros */
 	FOUND = BIT(1), /* of an existing partition */
 	STOPPED = BIT(2), /* that does not run */
 	ITEMS = BIT(3), /* is a struct parker_set */
@@ -48,45 +45,64 @@ enum {
 
 struct parker_op {
 	unsigned int cmd;
-	u32 size;
+	u32 min_size; /* as first published: what every caller has */
+	u32 size; /* as it is now */
 	u32 flags; /* those that the caller may set */
-	u32 why; /* offset of the field, 0 = none */
 	u32 needs;
 	parker_command *run;
 };
 
-static int parker_info(struct parker_part *part, void *arg, const u32 *items)
+static int parker_info(struct parker_part *part, void *arg, const u64 *items)
 {
 	struct parker_info *info = arg;
 
 	info->abi = PARKER_ABI_VERSION;
-	info->tsc_khz = tsc_khz;
 	parker_slices_count(&info->slices, &info->slices_free);
+	info->slice_bytes = PARKER_SLICE_BYTES;
+	info->tsc_khz = tsc_khz;
+	info->host = parker_host();
 	return 0;
 }
 
-#define OP(name, type, flags_, why_, needs_, run_)                        \
+/* @last: the last member of the struct as it was first published. A member that is added behind it leaves it alone. */
+#define OP(name, type, last, flags_, needs_, run_)                        \
 	[_IOC_NR(PARKER_IOC_##name)] = {                                  \
-		.cmd = PARKER_IOC_##name, .size = sizeof(struct type),    \
-		.flags = (flags_), .why = (why_), .needs = (needs_), .run = (run_) }
-#define WHY(type) offsetof(struct type, why)
+		.cmd = PARKER_IOC_##name,                                 \
+		.min_size = offsetofend(struct type, last),               \
+		.size = sizeof(struct type),                              \
+		.flags = (flags_), .needs = (needs_), .run = (run_) }
+#define PART (NAMED | FOUND)
+#define IDLE (PART | STOPPED)
 
-/* Today's sizes are the first published ones. */
 static const struct parker_op ops[] = {
-	OP(INFO, parker_info, 0, 0, 0, parker_info),
-	OP(CPU, parker_cpu, 0, 0, 0, parker_cpu_identity),
-	OP(CREATE, parker_partition, 0, WHY(parker_partition), NAMED, parker_create),
-	OP(DESTROY, parker_partition, 0, WHY(parker_partition), NAMED | FOUND | STOPPED, parker_destroy),
-	OP(TAKE_CPUS, parker_set, 0, WHY(parker_set), NAMED | FOUND | STOPPED | ITEMS, parker_take_cpus),
-	OP(GIVE_CPUS, parker_set, 0, WHY(parker_set), NAMED | FOUND | STOPPED | ITEMS, parker_give_cpus),
-	OP(TAKE_MEMORY, parker_memory, 0, WHY(parker_memory), NAMED | FOUND | STOPPED, parker_take_memory),
-	OP(GIVE_MEMORY, parker_memory, 0, WHY(parker_memory), NAMED | FOUND | STOPPED, parker_give_memory),
-	OP(TAKE_DEVICES, parker_set, PARKER_CONFINE, WHY(parker_set), NAMED | FOUND | STOPPED | ITEMS,
-	   parker_take_devices),
-	OP(GIVE_DEVICES, parker_set, 0, WHY(parker_set), NAMED | FOUND | STOPPED | ITEMS, parker_give_devices),
-	OP(START, parker_start, 0, WHY(parker_start), NAMED | FOUND | STOPPED, parker_start),
-	OP(KILL, parker_kill, 0, 0, NAMED | FOUND, parker_kill),
+	OP(INFO, parker_info, host, 0, 0, parker_info),
+	OP(CPU, parker_cpu, apic_id, 0, 0, parker_cpu_identity),
+	OP(CREATE, parker_partition, slice, 0, NAMED, parker_create),
+	OP(DESTROY, parker_partition, slice, 0, IDLE, parker_destroy),
+	OP(TAKE_CPUS, parker_set, __reserved2, 0, IDLE | ITEMS, parker_take_cpus),
+	OP(GIVE_CPUS, parker_set, __reserved2, 0, IDLE | ITEMS, parker_give_cpus),
+	OP(TAKE_MEMORY, parker_memory, __reserved2, 0, IDLE, parker_take_memory),
+	OP(GIVE_MEMORY, parker_memory, __reserved2, 0, IDLE, parker_give_memory),
+	OP(TAKE_DEVICES, parker_set, __reserved2, PARKER_CONFINE, IDLE | ITEMS, parker_take_devices),
+	OP(GIVE_DEVICES, parker_set, __reserved2, 0, IDLE | ITEMS, parker_give_devices),
+	OP(START, parker_start, __reserved2, 0, IDLE, parker_start),
+	OP(KILL, parker_kill, name, 0, PART, parker_kill),
 };
+
+/* The reserved fields that a command has beside its head's. */
+static u32 reserved(const struct parker_op *op, const union parker_arg *arg)
+{
+	if (op->needs & ITEMS)
+		return arg->set.__reserved2;
+	switch (op->cmd) {
+	case PARKER_IOC_TAKE_MEMORY:
+	case PARKER_IOC_GIVE_MEMORY:
+		return arg->memory.__reserved2;
+	case PARKER_IOC_START:
+		return arg->start.__reserved2;
+	}
+	return 0;
+}
 
 static bool name_valid(const char *name)
 {
@@ -116,7 +132,7 @@ void parker_slow_end(struct parker_part *part)
 	part->busy = false;
 }
 
-static int run(const struct parker_op *op, union parker_arg *arg, const u32 *items)
+static int run(const struct parker_op *op, union parker_arg *arg, const u64 *items)
 {
 	struct parker_part *part = NULL;
 	int err;
@@ -125,20 +141,20 @@ static int run(const struct parker_op *op, union parker_arg *arg, const u32 *ite
 		return -EINTR;
 	err = -ENOENT;
 	if (op->needs & FOUND) {
-		part = parker_find(arg->name);
+		part = parker_find(arg->head.name);
 		if (!part)
 			goto unlock;
 	}
 	err = -EBUSY;
 	if (part && part->busy) {
-		if (op->why)
-			*(u32 *)((void *)arg + op->why) = PARKER_WHY_BUSY;
+		arg->head.why = PARKER_WHY_BUSY;
 		goto unlock;
 	}
-	if ((op->needs & STOPPED) && part->state == PARKER_RUNNING) {
-		*(u32 *)((void *)arg + op->why) = PARKER_WHY_RUNNING;
+	if (part && (op->needs & STOPPED) && part->state == PARKER_RUNNING) {
+		arg->head.why = PARKER_WHY_RUNNING;
 		goto unlock;
 	}
+	err = -ESHUTDOWN;
 	if (going_down)
 		goto unlock;
 	err = op->run(part, arg, items);
@@ -147,13 +163,38 @@ unlock:
 	return err;
 }
 
+/* What the caller gave, as the module's own struct, checked as far as all commands are alike. */
+static int fetch(const struct parker_op *op, union parker_arg *arg, void __user *uptr)
+{
+	u32 size;
+	int err;
+
+	if (get_user(size, (u32 __user *)uptr))
+		return -EFAULT;
+	if (size < op->min_size)
+		return -EINVAL;
+	if (size > PAGE_SIZE)
+		return -E2BIG;
+	err = copy_struct_from_user(arg, op->size, uptr, size);
+	if (err)
+		return err;
+	arg->head.size = size; /* the caller's own, also if changed meanwhile */
+	arg->head.why = PARKER_WHY_NONE;
+	if (arg->head.flags & ~op->flags)
+		return -EOPNOTSUPP;
+	if (arg->head.__reserved || reserved(op, arg))
+		return -EINVAL;
+	if (op->needs & NAMED ? !name_valid(arg->head.name) : !!memchr_inv(arg->head.name, 0, PARKER_NAME_SIZE))
+		return -EINVAL;
+	return 0;
+}
+
 long parker_ioctl(struct file *file, unsigned int cmd, unsigned long uarg)
 {
 	void __user *uptr = (void __user *)uarg;
 	union parker_arg arg = {};
 	const struct parker_op *op;
-	u32 *items = NULL;
-	u32 size;
+	u64 *items = NULL;
 	int err;
 
 	if (!capable(CAP_SYS_ADMIN))
@@ -161,35 +202,23 @@ long parker_ioctl(struct file *file, unsigned int cmd, unsigned long uarg)
 	if (_IOC_NR(cmd) >= ARRAY_SIZE(ops) || ops[_IOC_NR(cmd)].cmd != cmd)
 		return -ENOTTY;
 	op = &ops[_IOC_NR(cmd)];
-
-	if (get_user(size, (u32 __user *)uptr))
-		return -EFAULT;
-	if (size < op->size)
-		return -EINVAL;
-	err = copy_struct_from_user(&arg, op->size, uptr, size);
+	err = fetch(op, &arg, uptr);
 	if (err)
 		return err;
-	arg.size = size; /* the caller's own, also if changed meanwhile */
-	if (arg.flags & ~op->flags)
-		return -EOPNOTSUPP;
-	if ((op->needs & NAMED) && !name_valid(arg.name))
-		return -EINVAL;
-	if (op->why)
-		*(u32 *)((void *)&arg + op->why) = PARKER_WHY_NONE;
 
 	if (op->needs & ITEMS) {
-		if (arg.set.__reserved || !arg.set.nr || arg.set.nr > PARKER_SET_MAX)
+		if (!arg.set.nr || arg.set.nr > PARKER_SET_MAX)
 			return -EINVAL;
-		arg.set.failed = ~0u;
+		arg.set.failed = PARKER_NO_ITEM;
 		/* Here, because user memory may take its time: not under a lock. */
-		items = vmemdup_user(u64_to_user_ptr(arg.set.items), arg.set.nr * sizeof(u32));
+		items = vmemdup_user(u64_to_user_ptr(arg.set.items), arg.set.nr * sizeof(*items));
 		if (IS_ERR(items))
 			return PTR_ERR(items);
 	}
 
 	err = run(op, &arg, items);
 	kvfree(items);
-	if (copy_to_user(uptr, &arg, op->size))
+	if (copy_to_user(uptr, &arg, min(arg.head.size, op->size)))
 		return -EFAULT;
 	return err;
 }
@@ -234,13 +263,24 @@ static int __init parker_init(void)
 {
 	int err;
 
-	/* dispatch reads the name before it knows the command's struct */
-	BUILD_BUG_ON(offsetof(union parker_arg, name) != offsetof(struct parker_partition, name));
-	BUILD_BUG_ON(offsetof(union parker_arg, name) != offsetof(struct parker_set, name));
-	BUILD_BUG_ON(offsetof(union parker_arg, name) != offsetof(struct parker_memory, name));
-	BUILD_BUG_ON(offsetof(union parker_arg, name) != offsetof(struct parker_start, name));
-	BUILD_BUG_ON(offsetof(union parker_arg, name) != offsetof(struct parker_kill, name));
+	/* dispatch looks at the head of whatever it is */
+#define SAME_HEAD(type)                                                                     \
+	static_assert(offsetof(struct type, size) == offsetof(struct parker_head, size) &&  \
+		      offsetof(struct type, flags) == offsetof(struct parker_head, flags) && \
+		      offsetof(struct type, why) == offsetof(struct parker_head, why) &&    \
+		      offsetof(struct type, __reserved) == offsetof(struct parker_head, __reserved) && \
+		      offsetof(struct type, name) == offsetof(struct parker_head, name))
+	SAME_HEAD(parker_info);
+	SAME_HEAD(parker_cpu);
+	SAME_HEAD(parker_partition);
+	SAME_HEAD(parker_set);
+	SAME_HEAD(parker_memory);
+	SAME_HEAD(parker_start);
+	SAME_HEAD(parker_kill);
 
+	err = parker_host_check();
+	if (err)
+		return err;
 	parker_slices_init();
 	err = class_register(&parker_class);
 	if (err)

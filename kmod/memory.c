@@ -149,7 +149,7 @@ static void account(unsigned long pfn, long nr)
 	adjust_managed_page_count(pfn_to_page(pfn), nr);
 }
 
-int parker_take_memory(struct parker_part *part, void *arg, const u32 *items)
+int parker_take_memory(struct parker_part *part, void *arg, const u64 *items)
 {
 	struct parker_memory *a = arg;
 	unsigned long nr = a->bytes >> PAGE_SHIFT, pfn;
@@ -198,7 +198,7 @@ int parker_take_memory(struct parker_part *part, void *arg, const u32 *items)
 	return 0;
 }
 
-int parker_give_memory(struct parker_part *part, void *arg, const u32 *items)
+int parker_give_memory(struct parker_part *part, void *arg, const u64 *items)
 {
 	struct parker_memory *a = arg;
 	struct parker_range range;

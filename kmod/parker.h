@@ -25,6 +25,9 @@
 #ifndef PARKER_INTERNAL_H
 #define PARKER_INTERNAL_H
 
+#undef pr_fmt
+#define pr_fmt(fmt) "parker: " fmt
+
 #include <linux/cpumask.h>
 #include <linux/device.h>
 #include <linux/iommu.h>
@@ -54,7 +57,7 @@ struct parker_fn {
 	struct list_head link;
 	struct parker_part *part;
 	struct pci_dev *pdev; /* a reference */
-	u32 id; /* PARKER_PCI() */
+	u64 id; /* PARKER_PCI() */
 	struct pci_saved_state *saved; /* configuration right after the reset */
 	struct iommu_group *group; /* a reference, when not NULL */
 	bool bound; /* our driver has it */
@@ -86,12 +89,16 @@ extern struct rw_semaphore parker_view;
 extern struct list_head parker_parts;
 
 /* A command: with parker_lock held and, if its op says so, the partition found. */
-typedef int parker_command(struct parker_part *part, void *arg, const u32 *items);
+typedef int parker_command(struct parker_part *part, void *arg, const u64 *items);
 
 /* main.c */
 void parker_slow_begin(struct parker_part *part);
 void parker_slow_end(struct parker_part *part);
 long parker_ioctl(struct file *file, unsigned int cmd, unsigned long arg);
+
+/* host.c */
+u64 parker_host(void);
+int parker_host_check(void);
 
 /* partition.c */
 struct parker_part *parker_find(const char *name);

@@ -113,7 +113,7 @@ void parker_stop_all(void)
 		if (part->state != PARKER_RUNNING || parker_stop(part))
 			continue;
 		parker_set_state(part, PARKER_IDLE, PARKER_ENDED_KILLED);
-		pr_warn("parker: %s stopped: the machine goes down\n", dev_name(&part->dev));
+		pr_warn("%s stopped: the machine goes down\n", dev_name(&part->dev));
 	}
 	up_write(&parker_view);
 }
@@ -214,7 +214,7 @@ void __init parker_slices_init(void)
 		}
 		addr = next;
 	}
-	pr_info("parker: %u low slices\n", nr_slices);
+	pr_info("%u low slices\n", nr_slices);
 }
 
 static bool slice_free(phys_addr_t slice)
@@ -242,15 +242,13 @@ static void part_release(struct device *dev)
 	kfree(container_of(dev, struct parker_part, dev));
 }
 
-int parker_create(struct parker_part *none, void *arg, const u32 *items)
+int parker_create(struct parker_part *none, void *arg, const u64 *items)
 {
 	struct parker_partition *a = arg;
 	struct parker_part *part;
 	unsigned int i;
 	int err;
 
-	if (a->__reserved)
-		return -EINVAL;
 	if (parker_find(a->name))
 		return -EEXIST;
 	for (i = 0; i < nr_slices && !slice_free(slices[i]); i++)
@@ -285,13 +283,10 @@ int parker_create(struct parker_part *none, void *arg, const u32 *items)
 	return 0;
 }
 
-int parker_destroy(struct parker_part *part, void *arg, const u32 *items)
+int parker_destroy(struct parker_part *part, void *arg, const u64 *items)
 {
-	struct parker_partition *a = arg;
 	phys_addr_t slice = part->slice;
 
-	if (a->__reserved)
-		return -EINVAL;
 	if (!cpumask_empty(&part->cpus) || part->nr_ranges || !list_empty(&part->fns))
 		return -EBUSY;
 
@@ -305,7 +300,7 @@ int parker_destroy(struct parker_part *part, void *arg, const u32 *items)
 	return 0;
 }
 
-int parker_kill(struct parker_part *part, void *arg, const u32 *items)
+int parker_kill(struct parker_part *part, void *arg, const u64 *items)
 {
 	int err = 0;
 

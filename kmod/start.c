@@ -96,7 +96,7 @@ static bool launch(struct parker_part *part, unsigned int cpu)
 	return wait_started(part, 1000000);
 }
 
-int parker_start(struct parker_part *part, void *arg, const u32 *items)
+int parker_start(struct parker_part *part, void *arg, const u64 *items)
 {
 	struct parker_start *a = arg;
 	bool started;

@@ -18,6 +18,8 @@
 namespace parker {
 namespace {
 
+constexpr auto no_item = ~std::uint64_t{0}; // PARKER_NO_ITEM, which has C's cast
+
 std::string partition(const std::string& name)
 {
     return "partition " + name;
@@ -43,30 +45,36 @@ Struct argument(const std::string& name)
     return result;
 }
 
-std::uint32_t pack(const Bdf& bdf)
+std::uint64_t pack(const Bdf& bdf)
 {
     // PARKER_PCI(), which has C's casts
-    return std::uint32_t{bdf.domain} << 16 | std::uint32_t{bdf.bus} << 8 | std::uint32_t{bdf.device} << 3 |
+    return std::uint64_t{bdf.domain} << 16 | std::uint64_t{bdf.bus} << 8 | std::uint64_t{bdf.device} << 3 |
            bdf.function;
 }
 
-std::string unpack(std::uint32_t item)
+std::string unpack(std::uint64_t item)
 {
     return Bdf{static_cast<std::uint16_t>(item >> 16), static_cast<std::uint8_t>(item >> 8),
                static_cast<std::uint8_t>(item >> 3 & 0x1f), static_cast<std::uint8_t>(item & 7)}
         .to_string();
 }
 
-std::vector<std::uint32_t> pack(const std::vector<Bdf>& devices)
+std::vector<std::uint64_t> pack(const std::vector<Bdf>& devices)
 {
-    std::vector<std::uint32_t> items;
+    std::vector<std::uint64_t> items;
     items.reserve(devices.size());
     for (const auto& bdf : devices)
         items.push_back(pack(bdf));
     return items;
 }
 
-std::string cpu_object(std::uint32_t cpu)
+std::vector<std::uint64_t> pack(const CpuSet& cpus)
+{
+    const auto numbers = cpus.to_vector();
+    return {numbers.begin(), numbers.end()};
+}
+
+std::string cpu_object(std::uint64_t cpu)
 {
     return "CPU " + std::to_string(cpu);
 }
@@ -129,6 +137,11 @@ Control::Info KernelControl::info()
                     "the module speaks version " + std::to_string(argument.abi) + ", parkerd version " +
                         std::to_string(PARKER_ABI_VERSION),
                     "install the matching module, then `modprobe -r parker && modprobe parker`"};
+    if (argument.slice_bytes < PARKER_SLICE_BYTES)
+        throw Error{Code::module_missing, paths_.device,
+                    "the module's low slices have " + std::to_string(argument.slice_bytes) + " bytes, parkerd needs " +
+                        std::to_string(PARKER_SLICE_BYTES),
+                    "install the matching module, then `modprobe -r parker && modprobe parker`"};
     return {argument.slices, argument.slices_free, argument.tsc_khz};
 }
 
@@ -137,7 +150,7 @@ std::uint32_t KernelControl::apic_id(unsigned cpu)
     auto argument = parker::argument<parker_cpu>();
     argument.cpu = cpu;
     if (const int error = call(PARKER_IOC_CPU, argument))
-        throw refusal(error, PARKER_WHY_NONE, cpu_object(cpu), "asking for its APIC ID");
+        throw refusal(error, argument.why, cpu_object(cpu), "asking for its APIC ID");
     return argument.apic_id;
 }
 
@@ -184,27 +197,28 @@ void KernelControl::destroy(const std::string& name)
         throw refusal(error, argument.why, partition(name), "ending it");
 }
 
-void KernelControl::set(unsigned long request, const std::string& name, std::vector<std::uint32_t> items,
+void KernelControl::set(unsigned long request, const std::string& name, std::vector<std::uint64_t> items,
                         std::uint32_t flags, const std::string& doing,
-                        const std::function<std::string(std::uint32_t)>& describe)
+                        const std::function<std::string(std::uint64_t)>& describe)
 {
     auto argument = parker::argument<parker_set>(name);
     argument.flags = flags;
     argument.items = reinterpret_cast<std::uintptr_t>(items.data());
     argument.nr = static_cast<std::uint32_t>(items.size());
-    argument.failed = ~0U;
+    argument.failed = no_item;
     if (const int error = call(request, argument))
-        throw refusal(error, argument.why, argument.failed == ~0U ? partition(name) : describe(argument.failed), doing);
+        throw refusal(error, argument.why, argument.failed == no_item ? partition(name) : describe(argument.failed),
+                      doing);
 }
 
 void KernelControl::take_cpus(const std::string& name, const CpuSet& cpus)
 {
-    set(PARKER_IOC_TAKE_CPUS, name, cpus.to_vector(), 0, "taking it", cpu_object);
+    set(PARKER_IOC_TAKE_CPUS, name, pack(cpus), 0, "taking it", cpu_object);
 }
 
 void KernelControl::give_cpus(const std::string& name, const CpuSet& cpus)
 {
-    set(PARKER_IOC_GIVE_CPUS, name, cpus.to_vector(), 0, "giving it back", cpu_object);
+    set(PARKER_IOC_GIVE_CPUS, name, pack(cpus), 0, "giving it back", cpu_object);
 }
 
 std::vector<MemoryRange> KernelControl::take_memory(const std::string& name, unsigned node, std::uint64_t bytes)
@@ -308,7 +322,7 @@ void KernelControl::kill(const std::string& name)
 {
     auto argument = parker::argument<parker_kill>(name);
     if (const int error = call(PARKER_IOC_KILL, argument))
-        throw refusal(error, PARKER_WHY_NONE, partition(name), "killing it");
+        throw refusal(error, argument.why, partition(name), "killing it");
 }
 
 } // namespace parker

@@ -48,8 +48,8 @@ private:
     int device(); // opened at first use, by whichever thread comes first
     template <typename Struct>
     int call(unsigned long request, Struct& argument);
-    void set(unsigned long request, const std::string& name, std::vector<std::uint32_t> items, std::uint32_t flags,
-             const std::string& doing, const std::function<std::string(std::uint32_t)>& describe);
+    void set(unsigned long request, const std::string& name, std::vector<std::uint64_t> items, std::uint32_t flags,
+             const std::string& doing, const std::function<std::string(std::uint64_t)>& describe);
     HeldPartition with_remembered(HeldPartition held) const;
 
     Paths paths_;

@@ -6,21 +6,38 @@
  * General rules
  *  - Every command is an ioctl on /dev/parker by a caller with CAP_SYS_ADMIN in
  *    the initial user namespace; anybody else gets -EPERM, also through an
- *    inherited file descriptor.
- *  - Every struct starts with its own size as the caller knows it. A larger
- *    struct whose unknown tail is zero is accepted, a non-zero tail is -E2BIG,
- *    one smaller than the first published size is -EINVAL.
+ *    inherited file descriptor. What PARKER_IOC_OPEN returns needs none.
+ *  - Every struct begins with the members of struct parker_head.
+ *  - Structs grow at their end. @size is the caller's: less than the command's
+ *    first published size is -EINVAL, more than a page is -E2BIG, a tail that
+ *    the module does not know must be zero or is -E2BIG. The module writes back
+ *    what both sides know and nothing behind it.
  *  - Flags and reserved fields must be zero unless named here: -EOPNOTSUPP for
- *    an unknown flag, -EINVAL for a reserved field.
+ *    an unknown flag, -EINVAL for a reserved field. So must @name be where a
+ *    command has no partition.
  *  - An unknown command is -ENOTTY. Only standard errnos are used; what was at
- *    fault stands in the out fields `failed` and `why`, which are written back
+ *    fault stands in the out fields @failed and @why, which are written back
  *    on failure too.
- *  - A command either does all that it names or nothing.
+ *  - A command either does all that it names or nothing, but for GIVE of a set.
+ *
+ * Errnos that any command can return, beside those at each: -EPERM (no
+ * CAP_SYS_ADMIN), -ENOTTY, -EFAULT (memory of the caller), -EINVAL, -E2BIG,
+ * -EOPNOTSUPP, -ENOMEM (also: the boot kernel has no memory for the command's own
+ * work), -EINTR (a fatal signal, nothing was done), and -ESHUTDOWN once the
+ * machine goes down. A command on a partition: -ENOENT (no such name), -EBUSY
+ * with @why BUSY (another command on it is not done yet) or RUNNING (not while
+ * it runs).
+ *
+ * Room is left for more: numbers from 0x10 on, flags, members at the end of each
+ * struct. What is planned: START with a guard (its entry for each CPU), TAKE and
+ * GIVE of a running partition (a flag), a command that signals a device's
+ * interrupt (number 0x0d).
  *
  * A partition is a named kernel object that lives until PARKER_IOC_DESTROY,
  * whoever closes which file. What it holds and how it fares is read from
- * /sys/class/parker/NAME/ (kmod/sysfs.c documents each attribute); every change
- * of its state is a KOBJ_CHANGE uevent with PARKER_STATE= and PARKER_EXIT=.
+ * /sys/class/parker/NAME/ (kmod/sysfs.c documents each attribute; state and
+ * exit_reason can be polled); every change of its state is a KOBJ_CHANGE uevent
+ * with PARKER_STATE= and PARKER_EXIT=.
  *
  * mmap() of /dev/parker maps memory of a partition: the offset is the physical
  * address. Only pages that a partition holds at that moment (its ranges and its
@@ -38,14 +55,15 @@
 #define PARKER_NAME_MAX  32
 #define PARKER_NAME_SIZE 40
 
-#define PARKER_SET_MAX    8192 /* CPUs or functions in one command */
-#define PARKER_RANGES_MAX 64   /* memory ranges of one partition */
-#define PARKER_FUNCTIONS_MAX 128 /* PCI functions of one partition */
+#define PARKER_SET_MAX       8192 /* CPUs or functions in one command */
+#define PARKER_RANGES_MAX    64   /* memory ranges of one partition */
+#define PARKER_FUNCTIONS_MAX 128  /* PCI functions of one partition */
 
 /*
- * The low slice: nine pages below 1 MiB, one slice for each partition.
- * Page 0 is the control page (parker_control.h), page 1 stands in for an
- * IOAPIC's registers, and the application kernel gets the rest as RAM.
+ * The low slice: pages below 1 MiB, one slice for each partition. Page 0 is the
+ * control page (parker_control.h), page 1 stands in for an IOAPIC's registers,
+ * and the application kernel gets the rest as RAM. PARKER_IOC_INFO says how large
+ * a slice is: at least PARKER_SLICE_BYTES.
  */
 #define PARKER_SLICE_BYTES     0x9000
 #define PARKER_SLICE_CONTROL   0x0000
@@ -53,7 +71,7 @@
 #define PARKER_SLICE_RAM       0x2000
 #define PARKER_SLICE_RAM_BYTES (PARKER_SLICE_BYTES - PARKER_SLICE_RAM)
 
-/* Why a command failed, in `why`: more than an errno can say. */
+/* Why a command failed, in @why: more than an errno can say. */
 #define PARKER_WHY_NONE          0
 #define PARKER_WHY_NO_SUCH       1  /* no such CPU, node, function, range */
 #define PARKER_WHY_BSP           2  /* the processor that an INIT would reset the machine from */
@@ -70,63 +88,130 @@
 #define PARKER_WHY_IOMMU        13  /* no IOMMU, or it would not confine the function */
 #define PARKER_WHY_NO_SLICE     14  /* no low slice is left */
 #define PARKER_WHY_RUNNING      15  /* not while the partition runs */
-#define PARKER_WHY_LOCKDOWN     16  /* the boot kernel is locked down */
+#define PARKER_WHY_LOCKDOWN     16  /* the boot kernel is locked down, or its policy forbids another kernel */
 #define PARKER_WHY_OUTSIDE      17  /* an address is not in the partition's memory */
-#define PARKER_WHY_NO_ANSWER    18  /* the CPU did not reach the trampoline's end */
-#define PARKER_WHY_BUSY         19  /* memory of this partition is being taken or given */
+#define PARKER_WHY_NO_ANSWER    18  /* a CPU does not answer */
+#define PARKER_WHY_BUSY         19  /* another command on this partition is not done yet */
 
 /**
- * PARKER_IOC_INFO - what the module can do and what the daemon cannot see itself
- * @abi: PARKER_ABI_VERSION
- * @slices: low slices on this machine, @slices_free of them in nobody's hands
- * @tsc_khz: the boot kernel's calibrated TSC rate, in kHz
+ * struct parker_head - what every command's struct begins with
+ * @size: in: size of the struct as the caller knows it
+ * @flags: in: PARKER_* flags of the command
+ * @why: out: PARKER_WHY_*
+ * @__reserved: must be 0
+ * @name: in: the partition; zeros where the command has none
+ */
+struct parker_head {
+	__u32 size;
+	__u32 flags;
+	__u32 why;
+	__u32 __reserved;
+	char name[PARKER_NAME_SIZE];
+};
+
+/**
+ * struct parker_info - ioctl(PARKER_IOC_INFO)
+ * @size: sizeof(struct parker_info)
+ * @flags: must be 0
+ * @why: out: PARKER_WHY_NONE
+ * @__reserved: must be 0
+ * @name: zeros
+ * @abi: out: PARKER_ABI_VERSION
+ * @slices: out: low slices on this machine
+ * @slices_free: out: those of them in nobody's hands
+ * @slice_bytes: out: size of each
+ * @tsc_khz: out: the boot kernel's calibrated TSC rate, in kHz
+ * @__reserved2: out: 0
+ * @host: out: PARKER_HOST_*: what is so on this machine now
+ *
+ * What the module can do, and what user space cannot see itself.
+ *
+ * There is no bit for a machine that encrypts its memory (SME, SEV, TDX): the
+ * module does not load there.
  */
 struct parker_info {
 	__u32 size;
 	__u32 flags;
+	__u32 why;
+	__u32 __reserved;
+	char name[PARKER_NAME_SIZE];
 	__u32 abi;
 	__u32 slices;
 	__u32 slices_free;
+	__u32 slice_bytes;
 	__u32 tsc_khz;
+	__u32 __reserved2;
+	__aligned_u64 host;
 };
+#define PARKER_HOST_LOCKED_DOWN   (1u << 0) /* START will be refused */
+#define PARKER_HOST_IRQ_REMAPPING (1u << 1) /* an IOMMU remaps interrupts */
+#define PARKER_HOST_ISOLATED_MSI  (1u << 2) /* of every PCI function: none can send just any vector */
+#define PARKER_HOST_X2APIC        (1u << 3) /* the boot kernel's local APICs are in x2APIC mode */
 
 /**
- * PARKER_IOC_CPU - identity of one possible CPU, held or not
+ * struct parker_cpu - ioctl(PARKER_IOC_CPU)
+ * @size: sizeof(struct parker_cpu)
+ * @flags: must be 0
+ * @why: out: PARKER_WHY_*
+ * @__reserved: must be 0
+ * @name: zeros
  * @cpu: in: the boot kernel's number
  * @apic_id: out: its local APIC ID
  *
- * -ENXIO: no such CPU.
+ * Identity of one present CPU, held or not.
+ *
+ * Return: 0; -ENXIO with why NO_SUCH: no such CPU.
  */
 struct parker_cpu {
 	__u32 size;
 	__u32 flags;
+	__u32 why;
+	__u32 __reserved;
+	char name[PARKER_NAME_SIZE];
 	__u32 cpu;
 	__u32 apic_id;
 };
 
 /**
- * PARKER_IOC_CREATE - a new, idle partition with a zeroed low slice
- * PARKER_IOC_DESTROY - end it; it must be idle and hold no CPU, memory, function
+ * struct parker_partition - ioctl(PARKER_IOC_CREATE), ioctl(PARKER_IOC_DESTROY)
+ * @size: sizeof(struct parker_partition)
+ * @flags: must be 0
+ * @why: out: PARKER_WHY_*
+ * @__reserved: must be 0
+ * @name: in: the partition
  * @slice: out (CREATE): physical address of the low slice
  *
- * -EEXIST: the name is taken; -ENOSPC: no slice left; -EINVAL: bad name;
- * DESTROY: -ENOENT: no such name; -EBUSY: runs, or still holds something.
+ * CREATE makes a new, idle partition with a zeroed low slice. DESTROY ends it; it
+ * must be idle and hold no CPU, memory, function.
+ *
+ * Return: 0; CREATE: -EEXIST: the name is taken; -ENOSPC with why NO_SLICE: no
+ * slice is left; -EINVAL: bad name; DESTROY: -EBUSY: runs, or still holds
+ * something.
  */
 struct parker_partition {
 	__u32 size;
 	__u32 flags;
-	char name[PARKER_NAME_SIZE];
-	__u64 slice;
 	__u32 why;
 	__u32 __reserved;
+	char name[PARKER_NAME_SIZE];
+	__aligned_u64 slice;
 };
 
 /**
- * PARKER_IOC_TAKE_CPUS / PARKER_IOC_GIVE_CPUS - offline and hold; bring back
- * PARKER_IOC_TAKE_DEVICES / PARKER_IOC_GIVE_DEVICES - the same for PCI functions
- * @items: address of an array of __u32: CPU numbers, or PARKER_PCI() functions
- * @nr: its length, 1 to PARKER_SET_MAX
- * @failed: out: the item at fault, or ~0
+ * struct parker_set - ioctl(PARKER_IOC_{TAKE,GIVE}_{CPUS,DEVICES})
+ * @size: sizeof(struct parker_set)
+ * @flags: PARKER_CONFINE (TAKE_DEVICES), otherwise 0
+ * @why: out: PARKER_WHY_*
+ * @__reserved: must be 0
+ * @name: in: the partition
+ * @items: in: address of an array of __u64: CPU numbers, or PARKER_PCI() functions
+ * @failed: out: the item at fault, or PARKER_NO_ITEM
+ * @nr: in: length of the array, 1 to PARKER_SET_MAX
+ * @__reserved2: must be 0
+ *
+ * TAKE_CPUS takes CPUs offline and holds them; GIVE_CPUS brings them back. One
+ * that the boot kernel's own policy keeps offline by now (SMT switched off) is
+ * given back offline. TAKE_DEVICES and GIVE_DEVICES do the same for PCI functions.
  *
  * TAKE of devices: each function must carry driver_override "parker" and no
  * driver; with PARKER_CONFINE it is attached to an IOMMU domain that maps only
@@ -134,95 +219,140 @@ struct parker_partition {
  * it could not reach any memory otherwise. All functions of a bus are taken
  * together. GIVE resets each function and leaves it without a driver.
  *
- * -ENXIO: no such item, or nothing to take (OFFLINE), or not held; -EINVAL: an
- * item named twice; -EPERM with why BSP/LAST/ROOT_BUS/BRIDGE/SHARED_BUS: may never
- * be taken; -EBUSY: held, in use, or the boot kernel needs it; -EBUSY with why
- * RUNNING: the partition runs; -ENOSPC: PARKER_FUNCTIONS_MAX reached; -EIO: no
- * reset; -ENODEV and others with why IOMMU: it would not confine the function.
- *
  * GIVE is the one command that may do a part: it goes on after an item that
  * would not go back, keeps that one, reports it, and can be repeated.
+ *
+ * Return: 0; -ENXIO: no such item, or nothing to take (OFFLINE), or not held;
+ * -EINVAL: an item named twice; -EPERM with why BSP, LAST, ROOT_BUS, BRIDGE,
+ * SHARED_BUS: may never be taken; -EBUSY: held, in use, or the boot kernel needs
+ * it; -ENOSPC: PARKER_FUNCTIONS_MAX reached; -EIO: no reset; -ENODEV and others
+ * with why IOMMU: it would not confine the function.
  */
 struct parker_set {
 	__u32 size;
 	__u32 flags;
-	char name[PARKER_NAME_SIZE];
-	__u64 items;
-	__u32 nr;
-	__u32 failed;
 	__u32 why;
 	__u32 __reserved;
+	char name[PARKER_NAME_SIZE];
+	__aligned_u64 items;
+	__aligned_u64 failed;
+	__u32 nr;
+	__u32 __reserved2;
 };
 #define PARKER_CONFINE (1u << 0)
+#define PARKER_NO_ITEM (~(__u64)0)
 
+/* A function as an item: domains have 32 bits (those that software makes up begin at 0x10000). */
 #define PARKER_PCI(domain, bus, devfn) \
-	(((__u32)(domain) << 16) | ((__u32)(bus) << 8) | (__u32)(devfn))
+	(((__u64)(domain) << 16) | ((__u64)(bus) << 8) | (__u64)(devfn))
+#define PARKER_PCI_DOMAIN(item) ((__u32)((item) >> 16))
+#define PARKER_PCI_BUS(item)    ((__u8)((item) >> 8))
+#define PARKER_PCI_DEVFN(item)  ((__u8)(item))
 
 /**
- * PARKER_IOC_TAKE_MEMORY - one contiguous, zeroed range of @bytes from @node
- * PARKER_IOC_GIVE_MEMORY - zero the range that starts at @start and give it back
+ * struct parker_memory - ioctl(PARKER_IOC_TAKE_MEMORY), ioctl(PARKER_IOC_GIVE_MEMORY)
+ * @size: sizeof(struct parker_memory)
+ * @flags: must be 0
+ * @why: out: PARKER_WHY_*
+ * @__reserved: must be 0
+ * @name: in: the partition
  * @start: out (TAKE), in (GIVE): physical address
  * @bytes: in (TAKE), out (GIVE): multiple of @align
- * @align: power of two, at least 2 MiB
- * @below: take nothing at or above this physical address; 0: no limit
+ * @align: in (TAKE): power of two, at least 2 MiB
+ * @below: in (TAKE): take nothing at or above this physical address; 0: no limit
+ * @node: in (TAKE): NUMA node
+ * @__reserved2: must be 0
  *
- * The highest free range of the node is taken. -ENOMEM: the node has no such
- * range now (a smaller one may do); -ENXIO: no such node, or range; -ENOSPC:
- * PARKER_RANGES_MAX reached; -EBUSY with why RUNNING: not while it runs.
+ * TAKE takes one contiguous, zeroed range of @bytes from @node, the highest free
+ * one. GIVE zeroes the range that starts at @start and gives it back.
+ *
+ * Return: 0; -ENOMEM: the node has no such range now (a smaller one may do);
+ * -ENXIO with why NO_SUCH, NOT_HELD: no such node, or range; -ENOSPC:
+ * PARKER_RANGES_MAX reached; why IOMMU: it would not map the range; -EINTR: a
+ * fatal signal came while it migrated.
  */
 struct parker_memory {
 	__u32 size;
 	__u32 flags;
-	char name[PARKER_NAME_SIZE];
-	__u64 start;
-	__u64 bytes;
-	__u64 align;
-	__u64 below;
-	__u32 node;
 	__u32 why;
+	__u32 __reserved;
+	char name[PARKER_NAME_SIZE];
+	__aligned_u64 start;
+	__aligned_u64 bytes;
+	__aligned_u64 align;
+	__aligned_u64 below;
+	__u32 node;
+	__u32 __reserved2;
 };
 
 /**
- * PARKER_IOC_START - start the application kernel on the partition's CPU @cpu
- * @entry: physical address of the 64-bit entry (Documentation/arch/x86/boot.rst)
- * @boot_params: physical address handed over in rsi
- * @page_table: physical address of a PML4 that maps the slice, @entry and
+ * struct parker_start - ioctl(PARKER_IOC_START)
+ * @size: sizeof(struct parker_start)
+ * @flags: must be 0
+ * @why: out: PARKER_WHY_*
+ * @__reserved: must be 0
+ * @name: in: the partition
+ * @entry: in: physical address of the 64-bit entry (Documentation/arch/x86/boot.rst)
+ * @boot_params: in: physical address handed over in rsi
+ * @page_table: in: physical address of a PML4 that maps the slice, @entry and
  *	@boot_params one to one
- * @cpu: boot kernel's number of the CPU to start on
+ * @cpu: in: boot kernel's number of the CPU to start on
+ * @__reserved2: must be 0
  *
- * Functions are as after TAKE: those that an earlier kernel had are reset first.
- * Returns when the CPU has left the trampoline. The other CPUs of the partition
- * wait for the application kernel's own INIT and SIPI. -EBUSY: runs already;
- * -EPERM: locked down, or a function on one of its buses is not its own or was
- * unplugged; -EFAULT: an address is outside; -ENXIO: @cpu is not its own;
- * -EIO with why RESET: a function could not be reset; -ETIMEDOUT: no answer (the
- * CPU was stopped again).
+ * Starts the application kernel. Functions are as after TAKE: those that an
+ * earlier kernel had are reset first. Returns when the CPU has left the
+ * trampoline. The other CPUs of the partition wait for the application kernel's
+ * own INIT and SIPI.
+ *
+ * The caller needs CAP_SYS_BOOT as well, and whatever the boot kernel's security
+ * modules ask of one who loads a kernel.
+ *
+ * Return: 0; -EBUSY with why RUNNING: runs already; -EPERM with why LOCKDOWN:
+ * locked down, no CAP_SYS_BOOT, or a security module said no; -EPERM with why
+ * SHARED_BUS: a function on one of its buses is not its own or was unplugged;
+ * -EFAULT with why OUTSIDE: an address is outside; -ENXIO with why NOT_HELD: @cpu
+ * is not its own; -EIO with why RESET: a function could not be reset; -ETIMEDOUT
+ * with why NO_ANSWER: no answer. The CPU was stopped again then; if that failed
+ * too, the partition counts as running, and KILL can be repeated.
  */
 struct parker_start {
 	__u32 size;
 	__u32 flags;
-	char name[PARKER_NAME_SIZE];
-	__u64 entry;
-	__u64 boot_params;
-	__u64 page_table;
-	__u32 cpu;
 	__u32 why;
+	__u32 __reserved;
+	char name[PARKER_NAME_SIZE];
+	__aligned_u64 entry;
+	__aligned_u64 boot_params;
+	__aligned_u64 page_table;
+	__u32 cpu;
+	__u32 __reserved2;
 };
 
 /**
- * PARKER_IOC_KILL - stop all CPUs of the partition at once, by INIT
+ * struct parker_kill - ioctl(PARKER_IOC_KILL)
+ * @size: sizeof(struct parker_kill)
+ * @flags: must be 0
+ * @why: out: PARKER_WHY_*
+ * @__reserved: must be 0
+ * @name: in: the partition
  *
- * The exit reason is "killed" then. A partition that does not run goes back to
- * idle, and its exit reason is cleared. Everything stays held. -ENOENT: no such name;
- * -ETIMEDOUT: a CPU did not stop, so the partition still counts as running.
+ * Stops all CPUs of the partition at once, by INIT, within two seconds, whatever
+ * other commands are at. The exit reason is "killed" then. A partition that does
+ * not run goes back to idle, and its exit reason is cleared. Everything stays held.
+ *
+ * Return: 0; -EBUSY with why BUSY: it does not run, and another command on it is
+ * not done yet; -ETIMEDOUT with why NO_ANSWER: a CPU did not stop, so the
+ * partition still counts as running.
  */
 struct parker_kill {
 	__u32 size;
 	__u32 flags;
+	__u32 why;
+	__u32 __reserved;
 	char name[PARKER_NAME_SIZE];
 };
 
-#define PARKER_IOC_TYPE         0xBA
+#define PARKER_IOC_TYPE         0xE7 /* 00-3F; free in Linux's ioctl-number.rst */
 #define PARKER_IOC_INFO         _IO(PARKER_IOC_TYPE, 0x00)
 #define PARKER_IOC_CPU          _IO(PARKER_IOC_TYPE, 0x01)
 #define PARKER_IOC_CREATE       _IO(PARKER_IOC_TYPE, 0x02)

@@ -12,7 +12,7 @@
 int fd = -1;
 int failures;
 unsigned int why;
-unsigned int failed;
+unsigned long long failed;
 
 __attribute__((format(printf, 4, 5)))
 bool check(int line, const char *name, bool good, const char *format, ...)
@@ -51,7 +51,7 @@ int partition(unsigned long cmd, const char *name, uint64_t *slice)
 	return err;
 }
 
-int set(unsigned long cmd, const char *name, unsigned int flags, unsigned int nr, const uint32_t *items)
+int set(unsigned long cmd, const char *name, unsigned int flags, unsigned int nr, const uint64_t *items)
 {
 	struct parker_set a = { .size = sizeof(a), .flags = flags, .items = (uintptr_t)items, .nr = nr };
 	int err;
@@ -63,7 +63,7 @@ int set(unsigned long cmd, const char *name, unsigned int flags, unsigned int nr
 	return err;
 }
 
-int set1(unsigned long cmd, const char *name, unsigned int flags, uint32_t item)
+int set1(unsigned long cmd, const char *name, unsigned int flags, uint64_t item)
 {
 	return set(cmd, name, flags, 1, &item);
 }

@@ -17,14 +17,14 @@
 extern int fd; /* /dev/parker */
 extern int failures;
 extern unsigned int why;
-extern unsigned int failed;
+extern unsigned long long failed;
 
 __attribute__((format(printf, 4, 5)))
 bool check(int line, const char *name, bool good, const char *format, ...);
 int call(unsigned long cmd, void *arg);
 int partition(unsigned long cmd, const char *name, uint64_t *slice);
-int set(unsigned long cmd, const char *name, unsigned int flags, unsigned int nr, const uint32_t *items);
-int set1(unsigned long cmd, const char *name, unsigned int flags, uint32_t item);
+int set(unsigned long cmd, const char *name, unsigned int flags, unsigned int nr, const uint64_t *items);
+int set1(unsigned long cmd, const char *name, unsigned int flags, uint64_t item);
 int take_memory(const char *name, uint64_t bytes, uint64_t align, uint64_t below, uint32_t node, uint64_t *start);
 int give_memory(const char *name, uint64_t start);
 int start(const char *name, uint64_t entry, uint64_t boot_params, uint64_t page_table, uint32_t cpu);
@@ -53,7 +53,7 @@ int start_loaded(const char *name, uint64_t base, uint32_t cpu);
 
 /* pci.c */
 bool pci_driver_is(const char *bdf, const char *name);
-uint32_t pci_number(const char *bdf);
+uint64_t pci_number(const char *bdf);
 void pci_write(const char *bdf, const char *file, const char *text);
 void prepare(const char *bdf);
 void restore(const char *bdf);
@@ -61,7 +61,7 @@ bool pci_find(const char *class, int nth, char *bdf);
 volatile void *map_registers(const char *bdf, const char *resource, size_t bytes);
 
 /* test_*.c */
-void test_dispatch(void);
+void test_dispatch(uint64_t host);
 void test_unprivileged(void);
 void test_create(void);
 void test_cpus(void);

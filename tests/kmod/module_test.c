@@ -17,13 +17,14 @@
 int main(void)
 {
 	bool iommu = strstr(slurp("/proc/cmdline"), "intel_iommu=on");
+	uint64_t host = strstr(slurp("/proc/cmdline"), "intremap=on") ? PARKER_HOST_IRQ_REMAPPING | PARKER_HOST_ISOLATED_MSI : 0;
 	int err;
 
 	machine_setup();
 	fd = open("/dev/parker", O_RDWR | O_CLOEXEC);
 	if (!CHECK("open", fd >= 0, "%d", errno))
 		return 1;
-	test_dispatch();
+	test_dispatch(host);
 	test_unprivileged();
 	test_create();
 	test_cpus();

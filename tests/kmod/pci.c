@@ -24,7 +24,7 @@ bool pci_driver_is(const char *bdf, const char *name)
 	return name && !strcmp(strrchr(target, '/') + 1, name);
 }
 
-uint32_t pci_number(const char *bdf)
+uint64_t pci_number(const char *bdf)
 {
 	unsigned int domain, bus, dev, fn;
 

@@ -7,13 +7,13 @@
 
 void test_cpus(void)
 {
-	uint32_t cpus[] = { 2, 3 }, with_bsp[] = { 3, 0 }, twice[] = { 3, 3 };
+	uint64_t cpus[] = { 2, 3 }, with_bsp[] = { 3, 0 }, twice[] = { 3, 3 };
 	int err;
 
 	partition(PARKER_IOC_CREATE, "one", NULL);
 	partition(PARKER_IOC_CREATE, "two", NULL);
 	err = set(PARKER_IOC_TAKE_CPUS, "one", 0, 2, with_bsp);
-	CHECK("take-bsp", err == -EPERM && why == PARKER_WHY_BSP && failed == 0, "%d, why %u, failed %u", err, why, failed);
+	CHECK("take-bsp", err == -EPERM && why == PARKER_WHY_BSP && failed == 0, "%d, why %u, failed %llu", err, why, failed);
 	err = set1(PARKER_IOC_TAKE_CPUS, "one", 0, 77);
 	CHECK("take-no-cpu", err == -ENXIO && why == PARKER_WHY_NO_SUCH && failed == 77, "%d, why %u", err, why);
 	err = set(PARKER_IOC_TAKE_CPUS, "one", 0, 2, twice);
@@ -31,7 +31,7 @@ void test_cpus(void)
 	spit("/sys/devices/system/cpu/cpu3/online", "1");
 
 	err = set(PARKER_IOC_TAKE_CPUS, "one", 0, 2, cpus);
-	CHECK("take-cpus", !err && failed == ~0u, "%d, why %u, failed %u", err, why, failed);
+	CHECK("take-cpus", !err && failed == PARKER_NO_ITEM, "%d, why %u, failed %llu", err, why, failed);
 	CHECK("take-cpus-seen", sysconf(_SC_NPROCESSORS_ONLN) == 2 && attribute_is("one", "cpus", "2-3"), "%s",
 	      attribute("one", "cpus"));
 	err = spit("/sys/devices/system/cpu/cpu3/online", "1");

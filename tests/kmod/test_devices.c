@@ -15,7 +15,7 @@ enum { STATUS = 0x14, VIRTIO_BYTES = 4096 };
 static void test_reset(const char *bdf)
 {
 	volatile uint8_t *bar = map_registers(bdf, "resource4", VIRTIO_BYTES);
-	uint32_t item = pci_number(bdf);
+	uint64_t item = pci_number(bdf);
 	int err;
 
 	if (!CHECK("reset-bar", bar != MAP_FAILED, "%d", errno))
@@ -41,7 +41,7 @@ void test_reset_between_runs(void)
 	uint64_t base = 0, slice = 0;
 	volatile uint32_t *bar;
 	char nic[2][20];
-	uint32_t nics[2];
+	uint64_t nics[2];
 	uint8_t *at;
 	int err;
 
@@ -81,7 +81,7 @@ out:
 void test_devices(bool iommu)
 {
 	char nvme[20], bridge[20], nic[3][20], text[100];
-	uint32_t nics[2];
+	uint64_t nics[2];
 	uint64_t memory = 0;
 	int err, events = events_open();
 
@@ -114,7 +114,7 @@ void test_devices(bool iommu)
 		      "%d, why %u", err, why);
 	}
 	err = set1(PARKER_IOC_TAKE_DEVICES, "one", iommu ? PARKER_CONFINE : 0, pci_number(nvme));
-	CHECK("take-device", !err && failed == ~0u && pci_driver_is(nvme, "parker"), "%d, why %u", err, why);
+	CHECK("take-device", !err && failed == PARKER_NO_ITEM && pci_driver_is(nvme, "parker"), "%d, why %u", err, why);
 	CHECK("take-device-seen", attribute_is("one", "devices", nvme) &&
 	      attribute_is("one", "dma", iommu ? "confined" : "open"), "%s", attribute("one", "dma"));
 	err = set1(PARKER_IOC_TAKE_DEVICES, "two", 0, pci_number(nvme));

@@ -139,7 +139,7 @@ void test_busy(void)
 
 static int round_trip(void)
 {
-	uint32_t cpus[] = { 1, 2, 3 };
+	uint64_t cpus[] = { 1, 2, 3 };
 	uint64_t a = 0;
 	int bad = 0;
 

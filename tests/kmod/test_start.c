@@ -11,7 +11,8 @@
 void test_start(void)
 {
 	static const char *const reasons[] = { "none", "reboot", "panic", "poweroff", "unknown" };
-	uint32_t cpus[] = { 2, 3 }, code, unknown = 77;
+	uint64_t cpus[] = { 2, 3 };
+	uint32_t code, unknown = 77;
 	uint64_t base = 0, slice = 0, low = 0, before;
 	int err, events = events_open();
 	volatile uint64_t *counter;
@@ -87,7 +88,7 @@ void test_start(void)
 	CHECK("kill-again", !kill_partition("one"), "%d", errno);
 out:
 	CHECK("give-cpus-after-run", !set(PARKER_IOC_GIVE_CPUS, "one", 0, 2, cpus) && sysconf(_SC_NPROCESSORS_ONLN) == 4,
-	      "%ld online, why %u, CPU %u", sysconf(_SC_NPROCESSORS_ONLN), why, failed);
+	      "%ld online, why %u, CPU %llu", sysconf(_SC_NPROCESSORS_ONLN), why, failed);
 	CHECK("give-memory-after-run", !give_memory("one", base) && !give_memory("one", low), "%d", errno);
 	CHECK("destroy-after-run", !partition(PARKER_IOC_DESTROY, "one", NULL), "%d", errno);
 	for (code = 1; code < 4; code++) {

@@ -38,13 +38,14 @@ struct Module {
             auto& info = *static_cast<parker_info*>(argument);
             info.abi = abi;
             info.slices = 16;
+            info.slice_bytes = slice_bytes;
             info.slices_free = 15;
             info.tsc_khz = 2'000'000;
             return 0;
         }
         if (request == PARKER_IOC_TAKE_CPUS || request == PARKER_IOC_GIVE_CPUS) {
             auto& set = *static_cast<parker_set*>(argument);
-            const auto* items = reinterpret_cast<const std::uint32_t*>(set.items);
+            const auto* items = reinterpret_cast<const std::uint64_t*>(set.items);
             seen.assign(items, items + set.nr);
             name = set.name;
             set.failed = failed;
@@ -56,14 +57,15 @@ struct Module {
 
     Folder folder;
     std::vector<unsigned long> requests;
-    std::vector<std::uint32_t> seen;
+    std::vector<std::uint64_t> seen;
     std::string name;
     std::uint32_t size = 0;
     std::uint32_t abi = PARKER_ABI_VERSION;
+    std::uint32_t slice_bytes = PARKER_SLICE_BYTES;
     std::uint64_t largest = ~std::uint64_t{0};
     std::uint64_t next = GiB;
     int error = 0;
-    std::uint32_t failed = ~0U;
+    std::uint64_t failed = ~std::uint64_t{0};
     std::uint32_t why = PARKER_WHY_NONE;
 };
 
@@ -87,7 +89,7 @@ TEST_CASE("commands carry their size, the name and the items")
     CHECK(module.requests == std::vector<unsigned long>{PARKER_IOC_TAKE_CPUS});
     CHECK(module.size == sizeof(parker_set));
     CHECK(module.name == "db");
-    CHECK(module.seen == std::vector<std::uint32_t>{2, 3, 9});
+    CHECK(module.seen == std::vector<std::uint64_t>{2, 3, 9});
     CHECK(control.info().slices_free == 15);
     CHECK(module.size == sizeof(parker_info));
 }
@@ -97,20 +99,21 @@ TEST_CASE("a refusal names what is at fault, and what to do")
     struct Row {
         int error;
         std::uint32_t why;
-        std::uint32_t failed;
+        std::uint64_t failed;
         Code code;
         const char* what;
     };
+    constexpr auto none = ~std::uint64_t{0};
     const auto row = GENERATE(values<Row>({
         {EPERM, PARKER_WHY_BSP, 0, Code::boot_cpu,
          "CPU 0: taking it: is the machine's boot processor, which must stay"},
         {ENXIO, PARKER_WHY_NO_SUCH, 99, Code::no_such_cpu, "CPU 99: taking it: this machine has no such CPU"},
         {EBUSY, PARKER_WHY_HELD, 3, Code::cpu_busy, "CPU 3: taking it: another partition holds it"},
-        {EBUSY, PARKER_WHY_RUNNING, ~0U, Code::wrong_state, "partition db: taking it: the partition runs"},
-        {EPERM, PARKER_WHY_NONE, ~0U, Code::not_permitted, "partition db: taking it: CAP_SYS_ADMIN is needed"},
-        {ENOENT, PARKER_WHY_NONE, ~0U, Code::no_such_partition,
+        {EBUSY, PARKER_WHY_RUNNING, none, Code::wrong_state, "partition db: taking it: the partition runs"},
+        {EPERM, PARKER_WHY_NONE, none, Code::not_permitted, "partition db: taking it: CAP_SYS_ADMIN is needed"},
+        {ENOENT, PARKER_WHY_NONE, none, Code::no_such_partition,
          "partition db: taking it: the kernel module holds no such partition"},
-        {EIO, PARKER_WHY_NONE, ~0U, Code::kernel_refused, "partition db: taking it: Input/output error"},
+        {EIO, PARKER_WHY_NONE, none, Code::kernel_refused, "partition db: taking it: Input/output error"},
         {EBUSY, 999, 3, Code::kernel_refused, "CPU 3: taking it: Device or resource busy"},
     }));
     Module module;
@@ -153,6 +156,16 @@ TEST_CASE("a module of another release says so")
     CHECK(error_of([&control] { control.info(); }).code() == Code::module_missing);
     module.error = ENOTTY;
     CHECK(error_of([&control] { control.kill("db"); }).code() == Code::module_missing);
+}
+
+TEST_CASE("a module with larger slices will do, one with smaller slices will not")
+{
+    Module module;
+    auto control = module.control();
+    module.slice_bytes = PARKER_SLICE_BYTES + 4096;
+    CHECK(control.info().slices == 16);
+    module.slice_bytes = PARKER_SLICE_BYTES - 4096;
+    CHECK(error_of([&control] { control.info(); }).code() == Code::module_missing);
 }
 
 TEST_CASE("without the module nothing is held, and doing something says what to load")
