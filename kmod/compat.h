@@ -6,6 +6,7 @@
 #ifndef PARKER_COMPAT_H
 #define PARKER_COMPAT_H
 
+#include <linux/device.h>
 #include <linux/err.h>
 #include <linux/gfp.h>
 #include <linux/iommu.h>
@@ -61,6 +62,21 @@ static inline int parker_rdmsr_on_cpu(unsigned int cpu, u32 msr, u64 *value)
 #else
 	return rdmsrl_on_cpu(cpu, msr, value);
 #endif
+}
+
+/* Whoever wants to take the device offline, or does so to eject it, is refused. */
+static inline void parker_pin_offline(struct device *dev, bool pin)
+{
+	device_lock(dev);
+#if LINUX_VERSION_CODE >= KERNEL_VERSION(7, 2, 0)
+	if (pin)
+		dev_set_offline_disabled(dev);
+	else
+		dev_clear_offline_disabled(dev);
+#else
+	dev->offline_disabled = pin;
+#endif
+	device_unlock(dev);
 }
 
 static inline void parker_vm_flags_set(struct vm_area_struct *vma, unsigned long flags)

@@ -22,8 +22,8 @@ DEFINE_MUTEX(parker_lock);
 DECLARE_RWSEM(parker_view);
 LIST_HEAD(parker_parts);
 
-/* Under parker_lock. Set once: the machine goes down, nothing may start. */
-static bool going_down;
+/* Under parker_lock: the machine goes to sleep, no partition may come to be. */
+static bool suspending;
 
 union parker_arg {
 	struct parker_head head;
@@ -41,6 +41,7 @@ enum {
 	FOUND = BIT(1), /* of an existing partition */
 	STOPPED = BIT(2), /* that does not run */
 	ITEMS = BIT(3), /* is a struct parker_set */
+	ALONE = BIT(4), /* needs nothing that another command has, so it does not wait for any */
 };
 
 struct parker_op {
@@ -52,12 +53,13 @@ struct parker_op {
 	parker_command *run;
 };
 
-static int parker_info(struct parker_part *part, void *arg, const u64 *items)
+static int parker_inform(struct parker_part *part, void *arg, const u64 *items)
 {
 	struct parker_info *info = arg;
 
 	info->abi = PARKER_ABI_VERSION;
-	parker_slices_count(&info->slices, &info->slices_free);
+	scoped_guard(rwsem_read, &parker_view)
+		parker_slices_count(&info->slices, &info->slices_free);
 	info->slice_bytes = PARKER_SLICE_BYTES;
 	info->tsc_khz = tsc_khz;
 	info->host = parker_host();
@@ -75,8 +77,8 @@ static int parker_info(struct parker_part *part, void *arg, const u64 *items)
 #define IDLE (PART | STOPPED)
 
 static const struct parker_op ops[] = {
-	OP(INFO, parker_info, host, 0, 0, parker_info),
-	OP(CPU, parker_cpu, apic_id, 0, 0, parker_cpu_identity),
+	OP(INFO, parker_info, host, 0, ALONE, parker_inform),
+	OP(CPU, parker_cpu, apic_id, 0, ALONE, parker_cpu_identity),
 	OP(CREATE, parker_partition, slice, 0, NAMED, parker_create),
 	OP(DESTROY, parker_partition, slice, 0, IDLE, parker_destroy),
 	OP(TAKE_CPUS, parker_set, __reserved2, 0, IDLE | ITEMS, parker_take_cpus),
@@ -86,11 +88,11 @@ static const struct parker_op ops[] = {
 	OP(TAKE_DEVICES, parker_set, __reserved2, PARKER_CONFINE, IDLE | ITEMS, parker_take_devices),
 	OP(GIVE_DEVICES, parker_set, __reserved2, 0, IDLE | ITEMS, parker_give_devices),
 	OP(START, parker_start, __reserved2, 0, IDLE, parker_start),
-	OP(KILL, parker_kill, name, 0, PART, parker_kill),
+	OP(KILL, parker_kill, name, 0, PART | ALONE, parker_kill),
 };
 
 /* The reserved fields that a command has beside its head's. */
-static u32 reserved(const struct parker_op *op, const union parker_arg *arg)
+static u32 parker_reserved(const struct parker_op *op, const union parker_arg *arg)
 {
 	if (op->needs & ITEMS)
 		return arg->set.__reserved2;
@@ -104,7 +106,7 @@ static u32 reserved(const struct parker_op *op, const union parker_arg *arg)
 	return 0;
 }
 
-static bool name_valid(const char *name)
+bool parker_name_valid(const char *name)
 {
 	size_t len = strnlen(name, PARKER_NAME_SIZE), i;
 
@@ -117,54 +119,64 @@ static bool name_valid(const char *name)
 	return name[0] != '-';
 }
 
-/* Around the long part of a command: others can be carried out meanwhile, but none
- * on this partition, which can neither start nor go.
+/*
+ * Around the long part of a command: others can be carried out meanwhile, but none
+ * on this partition but KILL, and that not while it is about to start.
  */
 void parker_slow_begin(struct parker_part *part)
 {
-	part->busy = true;
+	lockdep_assert_held(&parker_lock);
+	WRITE_ONCE(part->busy, true);
 	mutex_unlock(&parker_lock);
 }
 
 void parker_slow_end(struct parker_part *part)
 {
 	mutex_lock(&parker_lock);
-	part->busy = false;
+	WRITE_ONCE(part->busy, false);
 }
 
-static int run(const struct parker_op *op, union parker_arg *arg, const u64 *items)
+static int parker_run_alone(const struct parker_op *op, union parker_arg *arg)
 {
 	struct parker_part *part = NULL;
 	int err;
 
-	if (mutex_lock_killable(&parker_lock))
-		return -EINTR;
-	err = -ENOENT;
 	if (op->needs & FOUND) {
-		part = parker_find(arg->head.name);
+		part = parker_get(arg->head.name);
 		if (!part)
-			goto unlock;
+			return -ENOENT;
 	}
-	err = -EBUSY;
-	if (part && part->busy) {
-		arg->head.why = PARKER_WHY_BUSY;
-		goto unlock;
-	}
-	if (part && (op->needs & STOPPED) && part->state == PARKER_RUNNING) {
-		arg->head.why = PARKER_WHY_RUNNING;
-		goto unlock;
-	}
-	err = -ESHUTDOWN;
-	if (going_down)
-		goto unlock;
-	err = op->run(part, arg, items);
-unlock:
-	mutex_unlock(&parker_lock);
+	err = op->run(part, arg, NULL);
+	if (part)
+		put_device(&part->dev);
 	return err;
 }
 
+static int parker_run(const struct parker_op *op, union parker_arg *arg, const u64 *items)
+{
+	struct parker_part *part = NULL;
+
+	lockdep_assert_held(&parker_lock);
+	if (op->needs & FOUND) {
+		part = parker_find(arg->head.name);
+		if (!part)
+			return -ENOENT;
+		if (part->busy) {
+			arg->head.why = PARKER_WHY_BUSY;
+			return -EBUSY;
+		}
+		if ((op->needs & STOPPED) && part->state == PARKER_RUNNING) {
+			arg->head.why = PARKER_WHY_RUNNING;
+			return -EBUSY;
+		}
+	}
+	if (suspending || parker_going_down())
+		return -ESHUTDOWN;
+	return op->run(part, arg, items);
+}
+
 /* What the caller gave, as the module's own struct, checked as far as all commands are alike. */
-static int fetch(const struct parker_op *op, union parker_arg *arg, void __user *uptr)
+static int parker_fetch(const struct parker_op *op, union parker_arg *arg, void __user *uptr)
 {
 	u32 size;
 	int err;
@@ -182,9 +194,9 @@ static int fetch(const struct parker_op *op, union parker_arg *arg, void __user 
 	arg->head.why = PARKER_WHY_NONE;
 	if (arg->head.flags & ~op->flags)
 		return -EOPNOTSUPP;
-	if (arg->head.__reserved || reserved(op, arg))
+	if (arg->head.__reserved || parker_reserved(op, arg))
 		return -EINVAL;
-	if (op->needs & NAMED ? !name_valid(arg->head.name) : !!memchr_inv(arg->head.name, 0, PARKER_NAME_SIZE))
+	if (op->needs & NAMED ? !parker_name_valid(arg->head.name) : !!memchr_inv(arg->head.name, 0, PARKER_NAME_SIZE))
 		return -EINVAL;
 	return 0;
 }
@@ -202,7 +214,7 @@ long parker_ioctl(struct file *file, unsigned int cmd, unsigned long uarg)
 	if (_IOC_NR(cmd) >= ARRAY_SIZE(ops) || ops[_IOC_NR(cmd)].cmd != cmd)
 		return -ENOTTY;
 	op = &ops[_IOC_NR(cmd)];
-	err = fetch(op, &arg, uptr);
+	err = parker_fetch(op, &arg, uptr);
 	if (err)
 		return err;
 
@@ -216,7 +228,15 @@ long parker_ioctl(struct file *file, unsigned int cmd, unsigned long uarg)
 			return PTR_ERR(items);
 	}
 
-	err = run(op, &arg, items);
+	if (op->needs & ALONE) {
+		err = parker_run_alone(op, &arg);
+	} else {
+		err = mutex_lock_killable(&parker_lock);
+		if (!err) {
+			err = parker_run(op, &arg, items);
+			mutex_unlock(&parker_lock);
+		}
+	}
 	kvfree(items);
 	if (copy_to_user(uptr, &arg, min(arg.head.size, op->size)))
 		return -EFAULT;
@@ -230,31 +250,32 @@ static struct miscdevice parker_misc = {
 	.fops = &parker_fops,
 };
 
-/* Before the machine or this kernel goes (kexec too): no application kernel may
- * run on into firmware, or write memory that the next kernel takes for its own.
- */
-static int parker_reboot(struct notifier_block *nb, unsigned long event, void *data)
+static int parker_reboot(struct notifier_block *nb, unsigned long event, void *command)
 {
-	mutex_lock(&parker_lock);
-	going_down = true;
-	parker_stop_all();
-	mutex_unlock(&parker_lock);
+	/* As kernel_kexec() calls it, which is a restart otherwise. */
+	parker_stop_all(event == SYS_RESTART && command && !strcmp(command, "kexec reboot"));
 	return NOTIFY_DONE;
 }
 
 static struct notifier_block reboot_nb = { .notifier_call = parker_reboot, .priority = INT_MAX };
 
-/* A sleeping machine loses what a partition holds. */
+/* A sleeping machine loses what a partition holds: none may be there, and none may come. */
 static int parker_suspend(struct notifier_block *nb, unsigned long event, void *data)
 {
-	bool any;
-
-	if (event != PM_SUSPEND_PREPARE && event != PM_HIBERNATION_PREPARE)
-		return NOTIFY_DONE;
-	down_read(&parker_view);
-	any = !list_empty(&parker_parts);
-	up_read(&parker_view);
-	return any ? notifier_from_errno(-EBUSY) : NOTIFY_DONE;
+	guard(mutex)(&parker_lock);
+	switch (event) {
+	case PM_SUSPEND_PREPARE:
+	case PM_HIBERNATION_PREPARE:
+		if (!list_empty(&parker_parts))
+			return notifier_from_errno(-EBUSY);
+		suspending = true;
+		break;
+	case PM_POST_SUSPEND:
+	case PM_POST_HIBERNATION:
+		suspending = false;
+		break;
+	}
+	return NOTIFY_DONE;
 }
 
 static struct notifier_block suspend_nb = { .notifier_call = parker_suspend };
@@ -278,10 +299,12 @@ static int __init parker_init(void)
 	SAME_HEAD(parker_start);
 	SAME_HEAD(parker_kill);
 
-	err = parker_host_check();
+	err = parker_host_check() ?: parker_selftest();
 	if (err)
 		return err;
-	parker_slices_init();
+	err = parker_low_init();
+	if (err)
+		return err;
 	err = class_register(&parker_class);
 	if (err)
 		return err;
@@ -321,7 +344,6 @@ static void __exit parker_exit(void)
 	misc_deregister(&parker_misc);
 	unregister_pm_notifier(&suspend_nb);
 	unregister_reboot_notifier(&reboot_nb);
-	parker_partition_exit();
 	parker_device_exit();
 	parker_cpu_exit();
 	class_unregister(&parker_class);

@@ -4,23 +4,30 @@
  *
  * Locks, outermost first:
  *
- *  parker_lock  serialises all commands. Everything below is only changed with
- *               it held, except where parker_view's comment says otherwise.
- *               Given up while memory is migrated and zeroed, which may take
- *               many seconds: the partition is busy meanwhile. Taken before
- *               device_lock, the CPU hotplug locks and parker_view; so it must
- *               not be taken in a PCI driver callback, in the cpuhp callback,
- *               in sysfs show functions or in the fault handler.
+ *  parker_lock  serialises all commands but those that need nothing of others
+ *               (KILL among them). Everything below is only changed with it held,
+ *               except where the comments on other locks say otherwise. Given up
+ *               for what may take long (parker_slow_begin(): memory migrates,
+ *               functions are reset, CPUs are plugged and started): the partition
+ *               is busy meanwhile, and what it holds is that command's to change.
+ *               Taken before device_lock, the CPU hotplug locks and parker_view; so
+ *               it must not be taken in a PCI driver callback, in the cpuhp
+ *               callback, in sysfs show functions or in the fault handler. May be
+ *               held for long by something that went wrong: KILL and the machine's
+ *               way down do without.
  *  device_lock  of a PCI function.
+ *  stopping     of a partition: whoever has it is the one to stop or start its CPUs
+ *               and to say that it runs or no longer does. Held for the two seconds
+ *               that a CPU may take to answer, not longer.
  *  mmap_lock    of a process that touches a mapping of /dev/parker.
  *  parker_view  held for writing for the short moments in which something
  *               changes that sysfs, the fault handler, the watch or a driver
  *               callback look at: the list of partitions and each one's state,
  *               exit reason, ranges and functions. Never held while user memory
- *               is touched. A holder of parker_lock may read without it, knowing
- *               that two things change under parker_view alone: the watch turns
- *               RUNNING into EXITED, and a hot-unplug turns a function into a
- *               lost one.
+ *               is touched, or a CPU waited for. A holder of parker_lock may read
+ *               without it, knowing that two things change under parker_view and
+ *               without parker_lock: a run ends, and a hot-unplug turns a function
+ *               into a lost one.
  */
 #ifndef PARKER_INTERNAL_H
 #define PARKER_INTERNAL_H
@@ -28,6 +35,7 @@
 #undef pr_fmt
 #define pr_fmt(fmt) "parker: " fmt
 
+#include <linux/cleanup.h>
 #include <linux/cpumask.h>
 #include <linux/device.h>
 #include <linux/iommu.h>
@@ -36,6 +44,7 @@
 #include <linux/pci.h>
 #include <linux/rwsem.h>
 #include <linux/types.h>
+#include <linux/workqueue.h>
 
 #include "uapi/parker.h"
 #include "uapi/parker_control.h"
@@ -45,6 +54,9 @@ enum parker_state { PARKER_IDLE, PARKER_RUNNING, PARKER_EXITED };
 /* How the last run ended: a PARKER_EXIT_* of the control page, or one of these. */
 #define PARKER_ENDED_KILLED  4
 #define PARKER_ENDED_UNKNOWN 5
+
+/* For a CPU to answer: hardware does within microseconds, a busy emulator does not. */
+#define PARKER_STOP_MS 1500
 
 struct parker_range {
 	u64 start;
@@ -73,9 +85,13 @@ struct parker_part {
 	phys_addr_t slice;
 	enum parker_state state;
 	u32 exit; /* how the last run ended */
+	bool busy; /* belongs to a command that gave up parker_lock; it is not running */
+	bool dead; /* not in the list any more; under parker_view */
+	struct mutex stopping;
+	struct delayed_work watch; /* this and the rest of the watch's: under stopping */
+	unsigned long pause; /* until it looks again */
 	bool beating; /* the first heartbeat was seen */
 	bool ending; /* the watch saw an exit code: stop it next time */
-	bool busy; /* belongs to a command that gave up parker_lock; it is not running */
 	cpumask_t cpus;
 	unsigned int nr_ranges;
 	struct parker_range ranges[PARKER_RANGES_MAX];
@@ -92,6 +108,7 @@ extern struct list_head parker_parts;
 typedef int parker_command(struct parker_part *part, void *arg, const u64 *items);
 
 /* main.c */
+bool parker_name_valid(const char *name);
 void parker_slow_begin(struct parker_part *part);
 void parker_slow_end(struct parker_part *part);
 long parker_ioctl(struct file *file, unsigned int cmd, unsigned long arg);
@@ -100,25 +117,34 @@ long parker_ioctl(struct file *file, unsigned int cmd, unsigned long arg);
 u64 parker_host(void);
 int parker_host_check(void);
 
+/* low.c */
+int parker_low_init(void);
+phys_addr_t parker_low_trampoline(const struct parker_part *part, const struct parker_start *a);
+phys_addr_t parker_low_park(void);
+bool parker_low_parked(u32 apic_id);
+void parker_low_clear_parked(u32 apic_id);
+void parker_slices_count(u32 *all, u32 *free);
+phys_addr_t parker_slice_find(void);
+
 /* partition.c */
 struct parker_part *parker_find(const char *name);
+struct parker_part *parker_get(const char *name);
 void parker_event(struct parker_part *part, char *extra);
 void parker_set_state(struct parker_part *part, enum parker_state state, u32 exit);
 bool parker_holds(const struct parker_part *part, u64 start, u64 bytes);
 void *parker_control(const struct parker_part *part);
-int parker_stop(struct parker_part *part);
-void parker_stop_all(void);
-void parker_watch(void);
+int parker_stop(struct parker_part *part, unsigned int ms);
+void parker_stop_all(bool kexec);
+void parker_watch(struct parker_part *part);
 parker_command parker_create, parker_destroy, parker_kill;
-void parker_slices_init(void);
-void parker_slices_count(u32 *all, u32 *free);
-void parker_partition_exit(void);
 
 /* cpu.c */
 parker_command parker_cpu_identity, parker_take_cpus, parker_give_cpus;
-void parker_cpu_init(unsigned int cpu);
-int parker_cpu_park(unsigned int cpu, phys_addr_t page);
-void parker_cpu_startup(unsigned int cpu, phys_addr_t vector);
+bool parker_apic_id_valid(u32 id, bool x2apic);
+int parker_cpus_stop(const struct cpumask *cpus, unsigned int ms);
+int parker_cpus_stop_all(unsigned int ms);
+int parker_cpu_start(unsigned int cpu, phys_addr_t page, const u32 *started);
+bool parker_going_down(void);
 int parker_cpu_setup(void);
 void parker_cpu_exit(void);
 
@@ -139,6 +165,16 @@ void parker_device_exit(void);
 
 /* start.c */
 parker_command parker_start;
+
+/* selftest.c */
+#ifdef PARKER_DEBUG
+int parker_selftest(void);
+#else
+static inline int parker_selftest(void)
+{
+	return 0;
+}
+#endif
 
 /* sysfs.c */
 extern struct class parker_class;

@@ -1,34 +1,25 @@
 // SPDX-License-Identifier: GPL-2.0-only
 /*
- * Partitions: named objects, their low slices, their state, and the watch over
- * their control pages.
+ * Partitions: named objects, their state, and the watch over their control pages.
  *
- *	IDLE ──START──► RUNNING ──exit code in the control page──► EXITED
- *	  ▲                │                                         │ │
- *	  └──────KILL──────┴───────────────KILL──────────────────────┘ └─START─► RUNNING
+ *	IDLE --START--> RUNNING --exit code in the control page--> EXITED
+ *	  ^                |                                         | |
+ *	  +------KILL------+---------------KILL----------------------+ +-START-> RUNNING
  */
-#include <linux/io.h>
-#include <linux/mm.h>
+#include <linux/delay.h>
+#include <linux/jiffies.h>
 #include <linux/module.h>
+#include <linux/reboot.h>
 #include <linux/slab.h>
 #include <linux/string.h>
+#include <linux/sysfs.h>
 #include <linux/workqueue.h>
-#include <asm/realmode.h>
 
 #include "parker.h"
 
-#define SLICE_PAGES (PARKER_SLICE_BYTES >> PAGE_SHIFT)
-#define LOW_START   0x10000 /* Linux leaves the first 64 KiB to the BIOS */
-#define LOW_END     0xa0000
-#define LOW_CLEAR   0x10000 /* at the top: this kernel's trampoline */
-#define WATCH_TICK  (HZ / 10)
-
-/* All low slices of the machine, found once. Under parker_lock. */
-static phys_addr_t slices[(LOW_END - LOW_START) / PARKER_SLICE_BYTES];
-static unsigned int nr_slices;
-
-static void watch(struct work_struct *work);
-static DECLARE_DELAYED_WORK(watch_work, watch);
+#define WATCH_TICK    (HZ / 10)
+#define WATCH_STOP_MS 250 /* at most, so that a KILL meanwhile has its two seconds */
+#define WATCH_PAUSE   (60 * HZ) /* between attempts to stop what does not stop */
 
 struct parker_part *parker_find(const char *name)
 {
@@ -71,6 +62,21 @@ void parker_event(struct parker_part *part, char *extra)
 	kobject_uevent_env(&part->dev.kobj, KOBJ_CHANGE, env);
 }
 
+/* By name, and with a reference: NULL if there is none. */
+struct parker_part *parker_get(const char *name)
+{
+	struct parker_part *part;
+
+	guard(rwsem_read)(&parker_view);
+	list_for_each_entry(part, &parker_parts, link) {
+		if (strcmp(dev_name(&part->dev), name))
+			continue;
+		get_device(&part->dev);
+		return part;
+	}
+	return NULL;
+}
+
 void parker_set_state(struct parker_part *part, enum parker_state state, u32 exit)
 {
 	bool changed = part->state != state || part->exit != exit;
@@ -81,163 +87,124 @@ void parker_set_state(struct parker_part *part, enum parker_state state, u32 exi
 	part->ending = false;
 	if (state == PARKER_RUNNING)
 		part->beating = false;
-	if (changed)
-		parker_event(part, NULL);
+	if (!changed)
+		return;
+	sysfs_notify(&part->dev.kobj, NULL, "state");
+	sysfs_notify(&part->dev.kobj, NULL, "exit_reason");
+	parker_event(part, NULL);
 }
 
 /*
- * No CPU of the partition executes after this and no function of it starts a
- * new access to memory, whatever the application kernel was doing. -ETIMEDOUT:
- * a CPU did not answer, so its memory cannot be touched; this may be repeated.
+ * No CPU of the partition executes after this, unless it says -ETIMEDOUT, and none
+ * of its functions starts a new access to memory. -ETIMEDOUT: a CPU did not answer,
+ * so its memory cannot be touched; this may be repeated.
  */
-int parker_stop(struct parker_part *part)
+int parker_stop(struct parker_part *part, unsigned int ms)
 {
-	unsigned int cpu;
-	int err = 0;
+	int err;
 
-	/* First all at once, so that none is left to start another again. */
-	for_each_cpu(cpu, &part->cpus)
-		parker_cpu_init(cpu);
-	for_each_cpu(cpu, &part->cpus)
-		err = parker_cpu_park(cpu, part->slice + PARKER_SLICE_RAM) ?: err;
+	lockdep_assert_held(&part->stopping);
+	err = parker_cpus_stop(&part->cpus, ms);
+	guard(rwsem_write)(&parker_view);
 	parker_devices_quiet(part);
 	return err;
 }
 
-void parker_stop_all(void)
+/* For as long as it may take, but not for ever: something may hold it that went wrong. */
+static bool parker_view_lock_for(unsigned int ms)
 {
-	struct parker_part *part;
-
-	down_write(&parker_view);
-	list_for_each_entry(part, &parker_parts, link) {
-		if (part->state != PARKER_RUNNING || parker_stop(part))
-			continue;
-		parker_set_state(part, PARKER_IDLE, PARKER_ENDED_KILLED);
-		pr_warn("%s stopped: the machine goes down\n", dev_name(&part->dev));
+	while (!down_write_trylock(&parker_view)) {
+		if (!ms--)
+			return false;
+		usleep_range(1000, 1100);
 	}
-	up_write(&parker_view);
+	return true;
 }
 
 /*
- * Runs while a partition runs. Does not take parker_lock: a partition's end is
- * seen also while another one's memory is being migrated for seconds. An exit
- * code is acted upon one tick after it was seen, which leaves the CPUs the time
- * to reach their final halt.
+ * Before the machine or this kernel goes: no application kernel may run on into
+ * firmware, or write memory that the next kernel takes for its own. Other commands
+ * may be at something slow, or stuck in it, so this waits for no lock. A kexec over
+ * a partition that is alive must not be: better the machine starts anew.
  */
-static void watch(struct work_struct *work)
+void parker_stop_all(bool kexec)
 {
 	struct parker_part *part;
-	bool again = false;
+	int err = parker_cpus_stop_all(PARKER_STOP_MS);
 
-	down_write(&parker_view);
-	list_for_each_entry(part, &parker_parts, link) {
-		void *control = parker_control(part);
-		u32 exit;
+	if (parker_view_lock_for(1000)) {
+		list_for_each_entry(part, &parker_parts, link) {
+			parker_devices_quiet(part);
+			if (part->state != PARKER_RUNNING || err)
+				continue;
+			parker_set_state(part, PARKER_IDLE, PARKER_ENDED_KILLED);
+			dev_warn(&part->dev, "stopped: the machine goes down\n");
+		}
+		up_write(&parker_view);
+	} else {
+		err = err ?: -EBUSY; /* functions may be at work */
+	}
+	if (!err)
+		return;
+	pr_emerg("not all partitions could be stopped\n");
+	if (kexec)
+		emergency_restart();
+}
 
-		if (part->state != PARKER_RUNNING)
-			continue;
+/* The watch saw an exit code, one tick ago, which left the CPUs the time to reach their final halt. */
+static void parker_watch_end(struct parker_part *part, u32 exit)
+{
+	if (parker_stop(part, WATCH_STOP_MS)) {
+		part->pause = clamp(2 * part->pause, (unsigned long)WATCH_TICK, (unsigned long)WATCH_PAUSE);
+		return;
+	}
+	if (exit == PARKER_EXIT_NONE || exit > PARKER_EXIT_POWEROFF)
+		exit = PARKER_ENDED_UNKNOWN;
+	guard(rwsem_write)(&parker_view);
+	parker_set_state(part, PARKER_EXITED, exit);
+}
+
+/*
+ * Runs while a partition runs. Waits for no lock that a command holds for long: a
+ * partition's end is seen also while another one's memory is being migrated. Not
+ * deferrable: an idle machine sees it in time, too.
+ */
+static void parker_watch_work(struct work_struct *work)
+{
+	struct parker_part *part = container_of(to_delayed_work(work), struct parker_part, watch);
+	void *control = parker_control(part);
+	u32 exit;
+
+	/* Whoever has it stops the partition. */
+	if (!mutex_trylock(&part->stopping)) {
+		schedule_delayed_work(&part->watch, WATCH_TICK);
+		return;
+	}
+	if (part->state == PARKER_RUNNING) {
 		if (!part->beating && READ_ONCE(*(u64 *)(control + PARKER_CTL_HEARTBEAT))) {
 			part->beating = true;
 			parker_event(part, "PARKER_HEARTBEAT=first");
 		}
 		exit = READ_ONCE(*(u32 *)(control + PARKER_CTL_EXIT));
-		again = true;
-		if (part->ending) {
-			if (parker_stop(part))
-				continue;
-			if (exit == PARKER_EXIT_NONE || exit > PARKER_EXIT_POWEROFF)
-				exit = PARKER_ENDED_UNKNOWN;
-			parker_set_state(part, PARKER_EXITED, exit);
-			continue;
-		}
-		part->ending = exit != PARKER_EXIT_NONE;
+		if (part->ending)
+			parker_watch_end(part, exit);
+		else
+			part->ending = exit != PARKER_EXIT_NONE;
 	}
-	up_write(&parker_view);
-	if (again)
-		parker_watch();
+	if (part->state == PARKER_RUNNING)
+		schedule_delayed_work(&part->watch, part->pause);
+	mutex_unlock(&part->stopping);
 }
 
-void parker_watch(void)
+/* With RUNNING just said. */
+void parker_watch(struct parker_part *part)
 {
-	schedule_delayed_work(&watch_work, WATCH_TICK);
+	lockdep_assert_held(&part->stopping);
+	part->pause = WATCH_TICK;
+	schedule_delayed_work(&part->watch, part->pause);
 }
 
-/*
- * This kernel brings its own CPUs up through a trampoline that it places as high
- * as it can below 1 MiB. Its header, at the start of a page, holds physical
- * addresses of parts of itself.
- */
-static bool __init looks_like_our_trampoline(phys_addr_t page)
-{
-	const struct real_mode_header *header = __va(page);
-	u32 end = page + LOW_CLEAR;
-
-	return IS_ALIGNED(header->text_start, PAGE_SIZE) && IS_ALIGNED(header->trampoline_pgd, PAGE_SIZE) &&
-	       header->text_start > page && header->ro_end > header->text_start && header->ro_end < end &&
-	       header->trampoline_start >= header->text_start && header->trampoline_start < header->ro_end &&
-	       header->trampoline_pgd > page && header->trampoline_pgd < end;
-}
-
-/* 0 if a slice can be at @addr, otherwise the next address worth trying. */
-static phys_addr_t __init slice_obstacle(phys_addr_t addr)
-{
-	phys_addr_t page;
-
-	for (page = addr; page < addr + PARKER_SLICE_BYTES; page += PAGE_SIZE) {
-		if (!page_is_ram(PHYS_PFN(page)) || !PageReserved(pfn_to_page(PHYS_PFN(page))))
-			return page + PAGE_SIZE;
-		if (looks_like_our_trampoline(page))
-			return page + LOW_CLEAR;
-	}
-	return 0;
-}
-
-/*
- * Low slices come from RAM that this kernel reserved and, since 5.13, does not
- * use: all of it below 1 MiB, but for its trampoline.
- */
-void __init parker_slices_init(void)
-{
-	phys_addr_t top = LOW_START, addr = LOW_START, page;
-
-	for (page = LOW_START; page < LOW_END; page += PAGE_SIZE)
-		if (page_is_ram(PHYS_PFN(page)))
-			top = page + PAGE_SIZE;
-	top -= LOW_CLEAR;
-
-	while (addr + PARKER_SLICE_BYTES <= top) {
-		phys_addr_t next = slice_obstacle(addr);
-
-		if (!next) {
-			slices[nr_slices++] = addr;
-			next = addr + PARKER_SLICE_BYTES;
-		}
-		addr = next;
-	}
-	pr_info("%u low slices\n", nr_slices);
-}
-
-static bool slice_free(phys_addr_t slice)
-{
-	struct parker_part *part;
-
-	list_for_each_entry(part, &parker_parts, link)
-		if (part->slice == slice)
-			return false;
-	return true;
-}
-
-void parker_slices_count(u32 *all, u32 *free)
-{
-	unsigned int i;
-
-	*all = nr_slices;
-	*free = 0;
-	for (i = 0; i < nr_slices; i++)
-		*free += slice_free(slices[i]);
-}
-
-static void part_release(struct device *dev)
+static void parker_part_release(struct device *dev)
 {
 	kfree(container_of(dev, struct parker_part, dev));
 }
@@ -246,14 +213,13 @@ int parker_create(struct parker_part *none, void *arg, const u64 *items)
 {
 	struct parker_partition *a = arg;
 	struct parker_part *part;
-	unsigned int i;
+	phys_addr_t slice;
 	int err;
 
 	if (parker_find(a->name))
 		return -EEXIST;
-	for (i = 0; i < nr_slices && !slice_free(slices[i]); i++)
-		;
-	if (i == nr_slices) {
+	slice = parker_slice_find();
+	if (!slice) {
 		a->why = PARKER_WHY_NO_SLICE;
 		return -ENOSPC;
 	}
@@ -262,11 +228,13 @@ int parker_create(struct parker_part *none, void *arg, const u64 *items)
 	if (!part)
 		return -ENOMEM;
 	INIT_LIST_HEAD(&part->fns);
-	part->slice = slices[i];
+	mutex_init(&part->stopping);
+	INIT_DELAYED_WORK(&part->watch, parker_watch_work);
+	part->slice = slice;
 	memset(__va(part->slice), 0, PARKER_SLICE_BYTES);
 	device_initialize(&part->dev);
 	part->dev.class = &parker_class;
-	part->dev.release = part_release;
+	part->dev.release = parker_part_release;
 	err = dev_set_name(&part->dev, "%s", a->name);
 	if (!err)
 		err = device_add(&part->dev);
@@ -292,7 +260,9 @@ int parker_destroy(struct parker_part *part, void *arg, const u64 *items)
 
 	down_write(&parker_view);
 	list_del(&part->link);
+	part->dead = true;
 	up_write(&parker_view);
+	cancel_delayed_work_sync(&part->watch);
 	parker_unmap(slice, PARKER_SLICE_BYTES);
 	memset(__va(slice), 0, PARKER_SLICE_BYTES);
 	device_unregister(&part->dev);
@@ -300,23 +270,31 @@ int parker_destroy(struct parker_part *part, void *arg, const u64 *items)
 	return 0;
 }
 
+/* Without parker_lock, and at any time: see main.c. */
 int parker_kill(struct parker_part *part, void *arg, const u64 *items)
 {
-	int err = 0;
+	struct parker_kill *a = arg;
+	int err;
 
-	down_write(&parker_view);
-	if (part->state != PARKER_RUNNING) {
-		parker_set_state(part, PARKER_IDLE, PARKER_EXIT_NONE);
-	} else {
-		err = parker_stop(part);
-		if (!err)
-			parker_set_state(part, PARKER_IDLE, PARKER_ENDED_KILLED);
+	guard(mutex)(&part->stopping);
+	scoped_guard(rwsem_write, &parker_view) {
+		if (part->dead)
+			return -ENOENT;
+		if (part->state != PARKER_RUNNING) {
+			if (READ_ONCE(part->busy)) {
+				a->why = PARKER_WHY_BUSY;
+				return -EBUSY;
+			}
+			parker_set_state(part, PARKER_IDLE, PARKER_EXIT_NONE);
+			return 0;
+		}
 	}
-	up_write(&parker_view);
-	return err;
-}
-
-void parker_partition_exit(void)
-{
-	cancel_delayed_work_sync(&watch_work);
+	err = parker_stop(part, PARKER_STOP_MS);
+	if (err) {
+		a->why = PARKER_WHY_NO_ANSWER;
+		return err;
+	}
+	guard(rwsem_write)(&parker_view);
+	parker_set_state(part, PARKER_IDLE, PARKER_ENDED_KILLED);
+	return 0;
 }

@@ -3,65 +3,15 @@
  * START: the partition's first CPU goes through the trampoline in the low slice
  * and into the application kernel.
  */
-#include <linux/delay.h>
-#include <linux/io.h>
-#include <linux/ktime.h>
-#include <linux/mm.h>
+#include <linux/capability.h>
+#include <linux/kernel.h>
+#include <linux/kernel_read_file.h>
 #include <linux/security.h>
-#include <linux/string.h>
-#include <asm/pgtable_types.h>
 
 #include "parker.h"
 
-/* trampoline.S begins with this. */
-struct trampoline {
-	u8 jump[8];
-	u64 page_table;
-	u64 entry;
-	u64 boot_params;
-	u64 control;
-	u32 tables; /* temporary PML4 */
-	u32 long_mode; /* far pointer; offset into the trampoline, made an address here */
-	u16 code_segment;
-	u16 gdt_limit;
-	u32 gdt; /* as long_mode */
-} __packed;
-
-extern const u8 parker_trampoline[], parker_trampoline_end[];
-
-/* In the part of the slice that is the application kernel's RAM afterwards. */
-#define TRAMPOLINE (PARKER_SLICE_RAM)
-#define TABLES     (PARKER_SLICE_RAM + PAGE_SIZE)
-
-/* Identity for the lowest 2 MiB: all that the way to long mode needs. */
-static void build_tables(phys_addr_t tables)
-{
-	u64 *pml4 = __va(tables), *pdpt = __va(tables + PAGE_SIZE), *pd = __va(tables + 2 * PAGE_SIZE);
-
-	memset(pml4, 0, 3 * PAGE_SIZE);
-	pml4[0] = (tables + PAGE_SIZE) | _PAGE_PRESENT | _PAGE_RW;
-	pdpt[0] = (tables + 2 * PAGE_SIZE) | _PAGE_PRESENT | _PAGE_RW;
-	pd[0] = _PAGE_PRESENT | _PAGE_RW | _PAGE_PSE;
-}
-
-static void build_trampoline(struct parker_part *part, const struct parker_start *a)
-{
-	phys_addr_t addr = part->slice + TRAMPOLINE;
-	struct trampoline *t = __va(addr);
-
-	memcpy(t, parker_trampoline, parker_trampoline_end - parker_trampoline);
-	t->page_table = a->page_table;
-	t->entry = a->entry;
-	t->boot_params = a->boot_params;
-	t->control = part->slice + PARKER_SLICE_CONTROL;
-	t->tables = part->slice + TABLES;
-	t->long_mode += addr;
-	t->gdt += addr;
-	build_tables(part->slice + TABLES);
-}
-
 /* What the application kernel's side writes; the daemon's fields stay. */
-static void clear_control(struct parker_part *part)
+static void parker_clear_control(struct parker_part *part)
 {
 	void *control = parker_control(part);
 
@@ -72,36 +22,49 @@ static void clear_control(struct parker_part *part)
 	WRITE_ONCE(*(u32 *)(control + PARKER_CTL_COMMAND), PARKER_COMMAND_NONE);
 }
 
-static bool wait_started(struct parker_part *part, unsigned int us)
+/* This is kexec in all but name: who may not do that may not do this. */
+static bool parker_start_permitted(void)
 {
-	u32 *started = parker_control(part) + PARKER_CTL_STARTED;
-	ktime_t end = ktime_add_us(ktime_get(), us);
-
-	do {
-		if (READ_ONCE(*started))
-			return true;
-		usleep_range(50, 100);
-	} while (ktime_before(ktime_get(), end));
-	return READ_ONCE(*started);
+	return capable(CAP_SYS_BOOT) && !security_locked_down(LOCKDOWN_KEXEC) &&
+	       !security_kernel_load_data(LOADING_KEXEC_IMAGE, false);
 }
 
-/* SIPI to the waiting CPU, and again if it missed the first (SDM 3A, 9.4.4). */
-static bool launch(struct parker_part *part, unsigned int cpu)
+/* Of a partition that is busy with this, and does not run. */
+static int parker_start_stop(struct parker_part *part)
 {
-	usleep_range(10000, 11000); /* after the INIT */
-	parker_cpu_startup(cpu, part->slice + TRAMPOLINE);
-	if (wait_started(part, 200))
-		return true;
-	parker_cpu_startup(cpu, part->slice + TRAMPOLINE);
-	return wait_started(part, 1000000);
+	guard(mutex)(&part->stopping);
+	return parker_stop(part, PARKER_STOP_MS); /* all CPUs leave this kernel's idle loop */
+}
+
+static int parker_launch(struct parker_part *part, const struct parker_start *a)
+{
+	phys_addr_t page;
+	int err;
+
+	guard(mutex)(&part->stopping);
+	page = parker_low_trampoline(part, a);
+	parker_clear_control(part);
+	err = parker_cpu_start(a->cpu, page, parker_control(part) + PARKER_CTL_STARTED);
+	/*
+	 * RUNNING is only said once it runs, or once nobody knows: a CPU that did not
+	 * answer, and then did not stop, may come late. Until KILL succeeds, nothing of
+	 * the partition may change hands.
+	 */
+	if (err && !parker_stop(part, PARKER_STOP_MS))
+		return err;
+	guard(rwsem_write)(&parker_view);
+	parker_set_state(part, PARKER_RUNNING, PARKER_EXIT_NONE);
+	parker_watch(part);
+	return err;
 }
 
 int parker_start(struct parker_part *part, void *arg, const u64 *items)
 {
 	struct parker_start *a = arg;
-	bool started;
+	int err;
 
-	if (security_locked_down(LOCKDOWN_KEXEC)) {
+	lockdep_assert_held(&parker_lock);
+	if (!parker_start_permitted()) {
 		a->why = PARKER_WHY_LOCKDOWN;
 		return -EPERM;
 	}
@@ -119,36 +82,25 @@ int parker_start(struct parker_part *part, void *arg, const u64 *items)
 		return -EPERM;
 	}
 
-	BUILD_BUG_ON(sizeof(struct trampoline) != 56);
-	down_write(&parker_view);
-	started = !parker_stop(part); /* all CPUs leave this kernel's idle loop */
-	up_write(&parker_view);
-	if (!started) {
+	parker_slow_begin(part);
+	err = parker_start_stop(part);
+	parker_slow_end(part);
+	if (err) {
 		a->why = PARKER_WHY_NO_ANSWER;
-		return -ETIMEDOUT;
+		return err;
 	}
 	if (parker_devices_renew(part)) {
 		a->why = PARKER_WHY_RESET;
 		return -EIO;
 	}
-	build_trampoline(part, a);
-	clear_control(part);
 
-	/*
-	 * RUNNING is only said once it runs: until then neither the watch nor
-	 * anybody else looks, because all but them needs parker_lock.
-	 */
-	started = launch(part, a->cpu);
-	down_write(&parker_view);
-	if (started)
-		parker_set_state(part, PARKER_RUNNING, PARKER_EXIT_NONE);
-	else
-		parker_stop(part);
-	up_write(&parker_view);
-	if (!started) {
+	dev_notice(&part->dev, "an application kernel starts on CPU %u\n", a->cpu);
+	/* Whoever reads this kernel's oops should know that another one was let loose. */
+	add_taint(TAINT_USER, LOCKDEP_STILL_OK);
+	parker_slow_begin(part);
+	err = parker_launch(part, a);
+	parker_slow_end(part);
+	if (err == -ETIMEDOUT)
 		a->why = PARKER_WHY_NO_ANSWER;
-		return -ETIMEDOUT;
-	}
-	parker_watch();
-	return 0;
+	return err;
 }

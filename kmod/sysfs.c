@@ -1,15 +1,17 @@
 // SPDX-License-Identifier: GPL-2.0-only
 /*
- * /sys/class/parker/NAME/, one folder for each partition, all read-only:
+ * /sys/class/parker/NAME/, one folder for each partition, all read-only, and for
+ * anybody but where physical addresses stand in it. state and exit_reason can be
+ * polled (POLLPRI), which misses nothing; a uevent may be lost.
  *
  *  state        idle | running | exited. "running" from START on, until the
  *               application kernel ends or is killed; "exited" when it ended.
  *  exit_reason  How the last run ended: none | poweroff | reboot | panic | killed |
  *               unknown. "none" while it runs and before the first run.
  *  cpus         CPUs held, by the boot kernel's numbers: "2-3,6", or an empty line.
- *  memory       A line for each range held: "0xSTART-0xEND node N", where END is the
+ *  memory       For root. A line for each range held: "0xSTART-0xEND node N", where END is the
  *               first address behind the range.
- *  slice        Physical address of the low slice: "0x10000".
+ *  slice        For root. Physical address of the low slice: "0x10000".
  *  devices      A line for each PCI function held: "0000:01:00.0"; " lost" follows
  *               if it was unplugged meanwhile.
  *  heartbeat    The control page's counter, decimal. The application kernel's word.
@@ -21,8 +23,9 @@
  * the first heartbeat of a run is seen, PARKER_LOST=0000:01:00.0 when a function
  * was unplugged.
  *
- * Nothing here can outgrow a page: PARKER_RANGES_MAX and PARKER_FUNCTIONS_MAX
- * bound the lists.
+ * Nothing here outgrows a page: PARKER_RANGES_MAX and PARKER_FUNCTIONS_MAX bound
+ * the lists, and CPUs are written as runs, of which a list of 4 KiB has room for
+ * several hundred; what does not fit is cut off.
  */
 #include <linux/device.h>
 #include <linux/sysfs.h>
@@ -110,7 +113,7 @@ static ssize_t dma_emit(struct parker_part *part, char *buf)
 	return sysfs_emit(buf, "%s\n", dma);
 }
 
-#define ATTR(name)                                                                             \
+#define ATTR(name, mode)                                                                       \
 	static ssize_t name##_show(struct device *dev, struct device_attribute *attr, char *buf) \
 	{                                                                                      \
 		ssize_t n;                                                                     \
@@ -120,16 +123,16 @@ static ssize_t dma_emit(struct parker_part *part, char *buf)
 		up_read(&parker_view);                                                         \
 		return n;                                                                      \
 	}                                                                                      \
-	static DEVICE_ATTR_RO(name)
+	static DEVICE_ATTR_##mode(name)
 
-ATTR(state);
-ATTR(exit_reason);
-ATTR(cpus);
-ATTR(memory);
-ATTR(slice);
-ATTR(devices);
-ATTR(heartbeat);
-ATTR(dma);
+ATTR(state, RO);
+ATTR(exit_reason, RO);
+ATTR(cpus, RO);
+ATTR(memory, ADMIN_RO);
+ATTR(slice, ADMIN_RO);
+ATTR(devices, RO);
+ATTR(heartbeat, RO);
+ATTR(dma, RO);
 
 static struct attribute *parker_attrs[] = {
 	&dev_attr_state.attr, &dev_attr_exit_reason.attr, &dev_attr_cpus.attr,
