@@ -102,6 +102,12 @@ std::string errno_text(int error)
     return std::generic_category().message(error);
 }
 
+void check_event(int result)
+{
+    if (result < 0)
+        throw Error{Code::failed, "event loop", errno_text(-result)};
+}
+
 void throw_errno(Code code, std::string object, std::string_view doing)
 {
     const int error = errno;

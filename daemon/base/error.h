@@ -103,4 +103,7 @@ private:
 [[noreturn]] void throw_errno(Code code, std::string object, std::string_view doing);
 std::string errno_text(int error);
 
+// Throws what a call of sd-event says is wrong: its result is a negative errno then.
+void check_event(int result);
+
 } // namespace parker

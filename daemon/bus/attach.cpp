@@ -10,16 +10,6 @@
 #include "bus/errors.h"
 
 namespace parker::bus {
-namespace {
-
-void check(int result)
-{
-    if (result < 0)
-        throw Error{Code::failed, "event loop", errno_text(-result)};
-}
-
-} // namespace
-
 std::unique_ptr<sdbus::IConnection> connect(Kind kind)
 {
     try {
@@ -34,9 +24,9 @@ Attachment::Attachment(sd_event* event, sdbus::IConnection& connection,
                        std::function<void(std::exception_ptr)> on_failure)
     : connection_{connection}, on_failure_{std::move(on_failure)}
 {
-    check(sd_event_add_io(event, &io_, connection.getEventLoopPollData().fd, EPOLLIN, &on_io, this));
-    check(sd_event_add_time(event, &timer_, CLOCK_MONOTONIC, UINT64_MAX, 0, &on_time, this));
-    check(sd_event_source_set_prepare(io_, &prepare));
+    check_event(sd_event_add_io(event, &io_, connection.getEventLoopPollData().fd, EPOLLIN, &on_io, this));
+    check_event(sd_event_add_time(event, &timer_, CLOCK_MONOTONIC, UINT64_MAX, 0, &on_time, this));
+    check_event(sd_event_source_set_prepare(io_, &prepare));
 }
 
 Attachment::~Attachment()
@@ -61,9 +51,9 @@ void Attachment::arm()
 {
     const auto poll = connection_.getEventLoopPollData();
     // The poll(2) and epoll(7) flags for in and out are the same bits.
-    check(sd_event_source_set_io_events(io_, static_cast<std::uint32_t>(poll.events)));
-    check(sd_event_source_set_time(timer_, poll.timeout_usec));
-    check(sd_event_source_set_enabled(timer_, poll.timeout_usec == UINT64_MAX ? SD_EVENT_OFF : SD_EVENT_ONESHOT));
+    check_event(sd_event_source_set_io_events(io_, static_cast<std::uint32_t>(poll.events)));
+    check_event(sd_event_source_set_time(timer_, poll.timeout_usec));
+    check_event(sd_event_source_set_enabled(timer_, poll.timeout_usec == UINT64_MAX ? SD_EVENT_OFF : SD_EVENT_ONESHOT));
 }
 
 int Attachment::on_io(sd_event_source* /*source*/, int /*fd*/, std::uint32_t /*revents*/, void* self)

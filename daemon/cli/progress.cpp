@@ -13,12 +13,6 @@
 namespace parker::cli {
 namespace {
 
-void check(int result)
-{
-    if (result < 0)
-        throw Error{Code::failed, "event loop", errno_text(-result)};
-}
-
 constexpr std::uint64_t second_usec = 1'000'000;
 
 // The substates that take time (schemas/org.parker1.Partition.xml).
@@ -43,8 +37,8 @@ Progress::Progress(Client& client, std::string partition) : client_{client}, par
 {
     if (::isatty(STDERR_FILENO) != 1)
         return;
-    check(sd_event_add_time_relative(client.event(), &timer_, CLOCK_MONOTONIC, second_usec, 0, &on_second, this));
-    check(sd_event_source_set_enabled(timer_, SD_EVENT_OFF));
+    check_event(sd_event_add_time_relative(client.event(), &timer_, CLOCK_MONOTONIC, second_usec, 0, &on_second, this));
+    check_event(sd_event_source_set_enabled(timer_, SD_EVENT_OFF));
     client.on_event([this](const Client::Event& event) {
         if (event.partition == partition_ && !event.sub_state.empty())
             enter(event.sub_state);
@@ -67,7 +61,7 @@ void Progress::enter(const std::string& sub_state)
         fmt::print(stderr, "{}", clear_line);
     doing_ = in_words(sub_state);
     since_ = std::chrono::steady_clock::now();
-    check(arm());
+    check_event(arm());
     if (!doing_.empty())
         draw();
 }

@@ -30,12 +30,6 @@ std::size_t rows()
     return ::ioctl(STDOUT_FILENO, TIOCGWINSZ, &size) == 0 && size.ws_row > 0 ? size.ws_row : usual;
 }
 
-void check(int result)
-{
-    if (result < 0)
-        throw Error{Code::failed, "event loop", errno_text(-result)};
-}
-
 } // namespace
 
 Screen::Screen(sd_event* event)
@@ -45,11 +39,11 @@ Screen::Screen(sd_event* event)
     sigaddset(&set, SIGINT);
     sigaddset(&set, SIGTERM);
     ::sigprocmask(SIG_BLOCK, &set, nullptr);
-    check(sd_event_add_signal(event, &interrupt_, SIGINT, &on_signal, this));
-    check(sd_event_add_signal(event, &terminate_, SIGTERM, &on_signal, this));
+    check_event(sd_event_add_signal(event, &interrupt_, SIGINT, &on_signal, this));
+    check_event(sd_event_add_signal(event, &terminate_, SIGTERM, &on_signal, this));
     termios now{};
     if (::tcgetattr(STDIN_FILENO, &now) == 0) {
-        check(sd_event_add_io(event, &keys_, STDIN_FILENO, EPOLLIN, &on_key, this));
+        check_event(sd_event_add_io(event, &keys_, STDIN_FILENO, EPOLLIN, &on_key, this));
         before_ = now;
         now.c_lflag &= ~static_cast<tcflag_t>(ICANON | ECHO); // each key at once, and not shown
         (void)::tcsetattr(STDIN_FILENO, TCSANOW, &now);

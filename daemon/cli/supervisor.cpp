@@ -22,12 +22,6 @@ constexpr std::chrono::seconds more_time{60};
 constexpr std::chrono::seconds job_interval{5};
 constexpr std::chrono::seconds last_words{5};
 
-void check(int result)
-{
-    if (result < 0)
-        throw Error{Code::failed, "event loop", errno_text(-result)};
-}
-
 int exit_code(const CodeInfo& code)
 {
     constexpr int resources = 6;
@@ -50,9 +44,9 @@ Supervisor::Supervisor(Client& client, std::string name)
                                                                                      forward(event);
                                                                                  }}
 {
-    check(sd_event_add_signal(client.event(), &terminate_, SIGTERM, &on_signal, this));
-    check(sd_event_add_signal(client.event(), &interrupt_, SIGINT, &on_signal, this));
-    check(sd_event_add_time_relative(client.event(), &timer_, CLOCK_MONOTONIC, 0, 0, &on_tick, this));
+    check_event(sd_event_add_signal(client.event(), &terminate_, SIGTERM, &on_signal, this));
+    check_event(sd_event_add_signal(client.event(), &interrupt_, SIGINT, &on_signal, this));
+    check_event(sd_event_add_time_relative(client.event(), &timer_, CLOCK_MONOTONIC, 0, 0, &on_tick, this));
     client.on_event([this](const Client::Event& event) {
         if (event.partition.empty() || event.partition == name_)
             look_ = true;
@@ -281,8 +275,8 @@ void Supervisor::tick()
 void Supervisor::arm_tick()
 {
     const auto interval = job_ ? std::min<std::chrono::microseconds>(job_interval, interval_) : interval_;
-    check(sd_event_source_set_time_relative(timer_, static_cast<std::uint64_t>(interval.count())));
-    check(sd_event_source_set_enabled(timer_, SD_EVENT_ONESHOT));
+    check_event(sd_event_source_set_time_relative(timer_, static_cast<std::uint64_t>(interval.count())));
+    check_event(sd_event_source_set_enabled(timer_, SD_EVENT_ONESHOT));
 }
 
 } // namespace parker::cli

@@ -16,7 +16,7 @@ namespace parker {
 namespace {
 
 constexpr std::size_t ledger_limit = 4 * MiB;
-constexpr std::size_t attribute_limit = 4 * KiB;
+constexpr std::size_t driver_attribute_limit = 4 * KiB;
 constexpr std::string_view our_override = "parker";
 
 } // namespace
@@ -45,7 +45,7 @@ void Drivers::release(const std::string& partition, const std::vector<Bdf>& func
                         "is still on its way back from partition " + was->second.partition, "try again"};
         if (const auto refusal = in_use(bdf))
             throw Error{*refusal};
-        auto override = read_small_file(function(bdf) / "driver_override", attribute_limit).value_or("");
+        auto override = read_small_file(function(bdf) / "driver_override", driver_attribute_limit).value_or("");
         while (override.ends_with('\n'))
             override.pop_back();
         if (override == "(null)" || override == our_override)

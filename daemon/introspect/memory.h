@@ -10,6 +10,8 @@
 
 namespace parker::introspect {
 
+inline constexpr std::uint64_t word = 8; // of an amd64 kernel: long, pointers, page table entries
+
 // The physical memory of a partition, and nothing else. Another kernel writes to it at the same time, and may write
 // anything: whatever is looked at is copied first and checked then, in the copy.
 class PhysicalMemory {

@@ -12,7 +12,6 @@
 namespace parker::introspect {
 namespace {
 
-constexpr std::uint64_t word = 8;         // unsigned long, pointers
 constexpr std::uint32_t most_cpus = 8192; // CONFIG_NR_CPUS is at most that on x86
 constexpr double load_unit = 1U << 11;    // FSHIFT of include/linux/sched/loadavg.h
 constexpr double most_load = 1e6;         // no kernel has that many threads in a row for its CPUs

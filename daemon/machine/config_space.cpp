@@ -7,7 +7,6 @@ namespace parker {
 namespace {
 
 // PCI Local Bus Specification 3.0, 6.1 and 6.7.
-constexpr std::size_t header_bytes = 64;
 constexpr std::size_t status_at = 0x06;
 constexpr std::uint16_t status_capabilities = 1U << 4;
 constexpr std::size_t header_type_at = 0x0e;

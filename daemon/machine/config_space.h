@@ -1,6 +1,7 @@
 // SPDX-License-Identifier: LGPL-2.1-or-later
 #pragma once
 
+#include <cstddef>
 #include <cstdint>
 #include <optional>
 #include <string_view>
@@ -24,6 +25,8 @@ struct ConfigSpace {
     bool has_msi = false;             // MSI or MSI-X
     bool capabilities_hidden = false; // there is a list of them, behind the bytes that were to be had
 };
+
+inline constexpr std::size_t header_bytes = 64; // PCI Local Bus 3.0, 6.1
 
 // nullopt: too short, or the function does not answer.
 std::optional<ConfigSpace> parse_config_space(std::string_view bytes);

@@ -11,8 +11,8 @@ namespace parker {
 namespace {
 
 // ACPI 6.5, 5.2.6 (the header) and PCI Firmware Specification 3.3, table 4-2 and 4-3 (what follows it).
-constexpr std::size_t header_bytes = 36;
-constexpr std::size_t entries_at = header_bytes + 8; // eight reserved bytes
+constexpr std::size_t table_header_bytes = 36;
+constexpr std::size_t entries_at = table_header_bytes + 8; // eight reserved bytes
 constexpr std::size_t entry_bytes = 16;
 constexpr std::uint64_t address_limit = std::uint64_t{1} << 52;
 

@@ -11,7 +11,6 @@ namespace parker {
 namespace {
 
 // A device may take microseconds for each four bytes: no more is read than is needed.
-constexpr std::size_t header_bytes = 64;
 constexpr std::size_t header_and_capabilities_bytes = 256;
 
 std::string last_component(const std::string& path)

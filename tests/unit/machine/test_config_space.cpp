@@ -23,7 +23,7 @@ void put16(std::string& config, std::size_t at, unsigned value)
     config[at + 1] = static_cast<char>(value >> 8);
 }
 
-std::string bridge(unsigned secondary)
+std::string bridge_bytes(unsigned secondary)
 {
     auto config = function(64);
     config[0x0e] = 1;
@@ -50,7 +50,7 @@ TEST_CASE("a bridge's windows are read as the bridge specification has them")
         {"prefetchable, closed by its upper half", 0xfff0, 0, 0x0001, 0xfff1, 2, 1, {0, 0}, {0, 0}},
     }));
     CAPTURE(row.name);
-    auto config = bridge(2);
+    auto config = bridge_bytes(2);
     put16(config, 0x20, row.memory_base);
     put16(config, 0x22, row.memory_limit);
     put16(config, 0x24, row.prefetchable_base);
@@ -70,7 +70,7 @@ TEST_CASE("a bridge's windows are read as the bridge specification has them")
 TEST_CASE("what is no bridge with a bus has no windows")
 {
     CHECK_FALSE(parse_config_space(function(64))->bridge);
-    CHECK_FALSE(parse_config_space(bridge(0))->bridge);
+    CHECK_FALSE(parse_config_space(bridge_bytes(0))->bridge);
     auto multifunction = function(64);
     multifunction[0x0e] = '\x80';
     CHECK(parse_config_space(multifunction)->header_type == 0);

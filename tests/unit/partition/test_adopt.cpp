@@ -10,7 +10,7 @@ using Exit = HeldPartition::Exit;
 
 namespace {
 
-Rig::Spec always()
+Rig::Spec always_reserved()
 {
     Rig::Spec spec;
     spec.extra = "reserve: always\n";
@@ -109,12 +109,12 @@ TEST_CASE("a new daemon settles what ended meanwhile")
 TEST_CASE("a new daemon keeps what ended meanwhile, if it is to be kept")
 {
     Rig rig;
-    rig.define({always()});
+    rig.define({always_reserved()});
     rig.drain();
     rig.start();
     rig.control->end("db", Exit::poweroff);
     rig.new_daemon();
-    rig.define({always()});
+    rig.define({always_reserved()});
     rig.drain();
     CHECK(rig.phase() == "inactive/held");
     CHECK(rig.status().cpus == CpuSet{2, 3});
@@ -128,7 +128,7 @@ TEST_CASE("wherever a daemon dies in a start, the next one brings order")
     const bool keep = GENERATE(false, true);
     CAPTURE(keep);
     Rig rig;
-    const auto spec = keep ? always() : Rig::Spec{};
+    const auto spec = keep ? always_reserved() : Rig::Spec{};
     rig.control->create("db");
     if (upto > 1)
         rig.control->take_cpus("db", CpuSet{2, 3});
