@@ -102,7 +102,7 @@ class Events(BusTest):
             process = self.house.spawn(PARKERCTL, "--session", *words, "events", stdout=out, env=self.house.environment)
         self.addCleanup(self.house.end, process)
         # Its match rules are in force when it answers to nothing else any more: the bus knows it by its connection.
-        eventually(lambda: str(process.pid) in self.house.busctl("list", "--no-legend"), "it is on the bus")
+        eventually(lambda: process.pid in self.house.connected(), "it is on the bus")
         time.sleep(0.5)
         return process, file
 
