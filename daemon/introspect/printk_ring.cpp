@@ -25,7 +25,7 @@ constexpr std::uint32_t most_struct_bytes = 4096;
 constexpr unsigned state_shift = 62;
 constexpr std::uint64_t id_mask = (std::uint64_t{1} << state_shift) - 1;
 constexpr std::uint64_t no_text = 3;
-constexpr unsigned tries = 4;     // at a record that changes under the reader
+constexpr unsigned tries = 4; // at a record that changes under the reader
 
 bool fits(std::uint32_t offset, std::uint32_t bytes, std::uint32_t whole)
 {
