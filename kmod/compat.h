@@ -25,6 +25,16 @@ static inline int parker_alloc_contig(unsigned long pfn, unsigned long nr)
 #endif
 }
 
+/* Not ZONE_DMA, where there is one: drivers that need it have nothing else. */
+static inline bool parker_zone_is_dma(int zone)
+{
+#ifdef CONFIG_ZONE_DMA
+	return zone == ZONE_DMA;
+#else
+	return false;
+#endif
+}
+
 static inline struct iommu_domain *parker_domain_alloc(struct device *dev)
 {
 #if LINUX_VERSION_CODE >= KERNEL_VERSION(6, 11, 0)

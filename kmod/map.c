@@ -2,7 +2,8 @@
 /*
  * The file operations of /dev/parker: access to partitions' memory. The offset
  * of a mapping is the physical address. Nothing is mapped before it is touched,
- * and only while a partition holds it.
+ * and only while a partition holds it: the one that held the mapping's first page
+ * when it was made.
  */
 #include <linux/capability.h>
 #include <linux/fs.h>
@@ -71,25 +72,34 @@ void parker_unmap(u64 start, u64 bytes)
 	mutex_unlock(&files_lock);
 }
 
-/* The held range or slice around a frame, as frames [*start, *end). */
-static bool held_around(unsigned long pfn, unsigned long *start, unsigned long *end)
+/* The range or slice around a frame, as frames [*start, *end). */
+static bool parker_part_around(struct parker_part *part, unsigned long pfn, unsigned long *start, unsigned long *end)
 {
-	struct parker_part *part;
 	unsigned int i;
 
-	list_for_each_entry(part, &parker_parts, link) {
-		*start = PHYS_PFN(part->slice);
-		*end = *start + (PARKER_SLICE_BYTES >> PAGE_SHIFT);
+	*start = PHYS_PFN(part->slice);
+	*end = *start + (PARKER_SLICE_BYTES >> PAGE_SHIFT);
+	if (pfn >= *start && pfn < *end)
+		return true;
+	for (i = 0; i < part->nr_ranges; i++) {
+		*start = PHYS_PFN(part->ranges[i].start);
+		*end = *start + (part->ranges[i].bytes >> PAGE_SHIFT);
 		if (pfn >= *start && pfn < *end)
 			return true;
-		for (i = 0; i < part->nr_ranges; i++) {
-			*start = PHYS_PFN(part->ranges[i].start);
-			*end = *start + (part->ranges[i].bytes >> PAGE_SHIFT);
-			if (pfn >= *start && pfn < *end)
-				return true;
-		}
 	}
 	return false;
+}
+
+/* The partition that holds a frame now, and what of it is around. */
+static struct parker_part *parker_holder(unsigned long pfn, unsigned long *start, unsigned long *end)
+{
+	struct parker_part *part;
+
+	lockdep_assert_held(&parker_view);
+	list_for_each_entry(part, &parker_parts, link)
+		if (parker_part_around(part, pfn, start, end))
+			return part;
+	return NULL;
 }
 
 /* Maps what it may of the aligned 2 MiB around the fault. */
@@ -98,9 +108,11 @@ static vm_fault_t parker_fault(struct vm_fault *vmf)
 	struct vm_area_struct *vma = vmf->vma;
 	unsigned long start, end, pfn;
 	vm_fault_t ret = VM_FAULT_SIGBUS;
+	struct parker_part *part;
 
 	down_read(&parker_view);
-	if (!held_around(vmf->pgoff, &start, &end))
+	part = parker_holder(vmf->pgoff, &start, &end);
+	if (!part || part->serial != (unsigned long)vma->vm_private_data)
 		goto out;
 	start = max3(start, vma->vm_pgoff, round_down(vmf->pgoff, PTRS_PER_PTE));
 	end = min3(end, vma->vm_pgoff + vma_pages(vma), round_down(vmf->pgoff, PTRS_PER_PTE) + PTRS_PER_PTE);
@@ -117,10 +129,17 @@ static const struct vm_operations_struct vm_ops = { .fault = parker_fault };
 
 static int parker_mmap(struct file *file, struct vm_area_struct *vma)
 {
+	unsigned long start, end;
+	struct parker_part *part;
+
 	if (!capable(CAP_SYS_ADMIN))
 		return -EPERM;
 	if (is_cow_mapping(vma->vm_flags))
 		return -EINVAL;
+	down_read(&parker_view);
+	part = parker_holder(vma->vm_pgoff, &start, &end);
+	vma->vm_private_data = (void *)(unsigned long)(part ? part->serial : 0);
+	up_read(&parker_view);
 	parker_vm_flags_set(vma, VM_PFNMAP | VM_IO | VM_DONTEXPAND | VM_DONTDUMP | VM_DONTCOPY);
 	vma->vm_ops = &vm_ops;
 	return 0;

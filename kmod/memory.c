@@ -2,6 +2,10 @@
 /*
  * Memory leaves this kernel by contiguous allocation, which migrates away what
  * is in use, and is zero whenever it changes hands.
+ *
+ * While a partition holds it, its pages are PageOffline: this kernel does not
+ * look into them (crash dump, /proc/kcore), and does not wait for them when the
+ * memory block or the node is to go: that is refused at once.
  */
 #include <linux/mm.h>
 #include <linux/mmzone.h>
@@ -15,6 +19,9 @@
 #define ZERO_WORKERS 8 /* as many as it takes to fill a node's memory bandwidth */
 #define ZERO_LEAST   (64ul << 20) /* bytes that are worth a worker */
 
+/* Pages that are allocated or freed between two points of rescheduling. */
+#define CHUNK_PAGES (SZ_1G >> PAGE_SHIFT)
+
 struct zero_work {
 	struct work_struct work;
 	u64 start, end;
@@ -26,8 +33,9 @@ static DEFINE_MUTEX(take_lock);
 /*
  * Past the caches: this is more than they hold, and nobody here reads it. On an
  * emulator it is also far quicker than the string instructions of clear_page().
+ * The kernel's own threads for such work (padata) are not exported to modules.
  */
-static void zero_some(struct work_struct *work)
+static void parker_memory_zero_some(struct work_struct *work)
 {
 	struct zero_work *z = container_of(work, struct zero_work, work);
 	u64 addr;
@@ -46,7 +54,7 @@ static void zero_some(struct work_struct *work)
 }
 
 /* On CPUs of the memory's node, or any if it has none online. */
-static void zero(const struct parker_range *range)
+static void parker_memory_zero(const struct parker_range *range)
 {
 	struct zero_work z[ZERO_WORKERS];
 	u64 pages = range->bytes >> PAGE_SHIFT, done = 0;
@@ -57,7 +65,7 @@ static void zero(const struct parker_range *range)
 		z[i].start = range->start + (done << PAGE_SHIFT);
 		done += (pages - done) / (n - i);
 		z[i].end = range->start + (done << PAGE_SHIFT);
-		INIT_WORK_ONSTACK(&z[i].work, zero_some);
+		INIT_WORK_ONSTACK(&z[i].work, parker_memory_zero_some);
 		queue_work_node(range->node, system_unbound_wq, &z[i].work);
 	}
 	for (i = 0; i < n; i++) {
@@ -70,7 +78,7 @@ static void zero(const struct parker_range *range)
  * Can surely not be had: saves an attempt. Only a hint, because pages change
  * while we look; alloc_contig_range() decides.
  */
-static bool hopeless(struct zone *zone, unsigned long pfn, unsigned long nr)
+static bool parker_memory_hopeless(struct zone *zone, unsigned long pfn, unsigned long nr)
 {
 	unsigned long i;
 
@@ -85,29 +93,94 @@ static bool hopeless(struct zone *zone, unsigned long pfn, unsigned long nr)
 	return false;
 }
 
+/* Of pages that are allocated: all of a partition's memory, its low slice too. */
+void parker_memory_hide(unsigned long pfn, unsigned long nr)
+{
+	unsigned long end;
+
+	while (nr) {
+		/* A reader of /proc/kcore is either done before or sees it. */
+		page_offline_begin();
+		for (end = pfn + min(nr, CHUNK_PAGES); pfn < end; pfn++, nr--)
+			__SetPageOffline(pfn_to_page(pfn));
+		page_offline_end();
+		cond_resched();
+	}
+}
+
+void parker_memory_show(unsigned long pfn, unsigned long nr)
+{
+	unsigned long i;
+
+	for (i = pfn; i < pfn + nr; i++) {
+		__ClearPageOffline(pfn_to_page(i));
+		if (!(i & 0xffff))
+			cond_resched();
+	}
+}
+
+static void parker_memory_free(unsigned long pfn, unsigned long nr)
+{
+	while (nr) {
+		unsigned long step = min(nr, CHUNK_PAGES);
+
+		free_contig_range(pfn, step);
+		pfn += step;
+		nr -= step;
+		cond_resched();
+	}
+}
+
 /*
- * Takes the highest run of @nr free pages below the frame @limit, going down
- * chunk by chunk and starting anew below one that cannot be had: each page is
+ * A node with CPUs keeps what its watermarks ask for, free or in the page cache:
+ * contiguous allocation itself would go down to the last page.
+ */
+static bool parker_memory_floor(int node)
+{
+	unsigned long have = 0, floor = 0;
+	int i;
+
+	if (cpumask_empty(cpumask_of_node(node)))
+		return true;
+	for (i = 0; i < MAX_NR_ZONES; i++) {
+		struct zone *zone = &NODE_DATA(node)->node_zones[i];
+
+		have += zone_page_state(zone, NR_FREE_PAGES) + zone_page_state(zone, NR_ZONE_ACTIVE_FILE) +
+			zone_page_state(zone, NR_ZONE_INACTIVE_FILE);
+		floor += high_wmark_pages(zone);
+	}
+	return have >= floor;
+}
+
+/*
+ * Takes the highest run of @nr free pages below the frame @limit, going down by
+ * @most pages at a time and starting anew below what cannot be had: each page is
  * tried once, so that the time grows with the zone and not with its square.
  */
-static int take_run(struct zone *zone, unsigned long nr, unsigned long chunk, unsigned long align,
-		    unsigned long limit, unsigned long *start)
+static int parker_memory_take_run(struct zone *zone, unsigned long nr, unsigned long most, unsigned long align,
+				  unsigned long limit, unsigned long *start)
 {
-	unsigned long pfn = ALIGN_DOWN(min(zone_end_pfn(zone), limit), align), run = 0;
+	unsigned long pfn = ALIGN_DOWN(min(zone_end_pfn(zone), limit), align), run = 0, step;
 	int err = -ENOMEM;
 
 	while (pfn >= zone->zone_start_pfn && pfn - zone->zone_start_pfn >= nr - run) {
-		pfn -= chunk;
-		err = hopeless(zone, pfn, chunk) ? -EBUSY : parker_alloc_contig(pfn, chunk);
+		step = min(most, nr - run);
+		pfn -= step;
+		err = parker_memory_hopeless(zone, pfn, step) ? -EBUSY : parker_alloc_contig(pfn, step);
 		if (!err) {
-			run += chunk;
+			run += step;
+			if (!parker_memory_floor(zone_to_nid(zone))) {
+				err = -ENOMEM;
+				break;
+			}
 			if (run == nr) {
 				*start = pfn;
 				return 0;
 			}
-		} else if (run) {
-			free_contig_range(pfn + chunk, run);
+		} else {
+			parker_memory_free(pfn + step, run);
 			run = 0;
+			pfn = ALIGN_DOWN(pfn, align);
 		}
 		if (fatal_signal_pending(current)) {
 			err = -EINTR;
@@ -115,36 +188,31 @@ static int take_run(struct zone *zone, unsigned long nr, unsigned long chunk, un
 		}
 		cond_resched();
 	}
-	if (run)
-		free_contig_range(pfn, run);
+	parker_memory_free(pfn, run);
 	return err == -EINTR ? -EINTR : -ENOMEM;
 }
 
-static int take_from_node(int node, unsigned long nr, unsigned long align, unsigned long limit,
-			  unsigned long *start)
+static int parker_memory_take(int node, unsigned long nr, unsigned long align, unsigned long limit,
+			      unsigned long *start)
 {
+	unsigned long most = min(nr, CHUNK_PAGES);
 	int i, err = -ENOMEM;
 
-	/* What this kernel could only hand over by swapping and killing. */
-	if (nr > si_mem_available())
-		return -ENOMEM;
-
-	/* Not ZONE_DMA: drivers that need it have nothing else. */
-	for (i = MAX_NR_ZONES - 1; i > ZONE_DMA && err == -ENOMEM; i--) {
+	for (i = MAX_NR_ZONES - 1; i >= 0 && err == -ENOMEM; i--) {
 		struct zone *zone = &NODE_DATA(node)->node_zones[i];
 
-		if (!populated_zone(zone))
+		if (!populated_zone(zone) || parker_zone_is_dma(i))
 			continue;
-		/* In one piece on a quiet machine, laboriously on another. */
-		err = take_run(zone, nr, nr, align, limit, start);
-		if (err == -ENOMEM)
-			err = take_run(zone, nr, align, align, limit, start);
+		/* In large pieces on a quiet machine, laboriously on another. */
+		err = parker_memory_take_run(zone, nr, most, align, limit, start);
+		if (err == -ENOMEM && most > align)
+			err = parker_memory_take_run(zone, nr, align, align, limit, start);
 	}
 	return err;
 }
 
 /* The kernel's total says what it can use: so a taken range does not count. */
-static void account(unsigned long pfn, long nr)
+static void parker_memory_account(unsigned long pfn, long nr)
 {
 	adjust_managed_page_count(pfn_to_page(pfn), nr);
 }
@@ -168,28 +236,29 @@ int parker_take_memory(struct parker_part *part, void *arg, const u64 *items)
 	parker_slow_begin(part);
 	err = mutex_lock_killable(&take_lock);
 	if (!err) {
-		err = take_from_node(a->node, nr, a->align >> PAGE_SHIFT,
-				     a->below ? a->below >> PAGE_SHIFT : ULONG_MAX, &pfn);
+		err = parker_memory_take(a->node, nr, a->align >> PAGE_SHIFT,
+					 a->below ? a->below >> PAGE_SHIFT : ULONG_MAX, &pfn);
 		mutex_unlock(&take_lock);
 	}
 	if (!err) {
 		range.start = PFN_PHYS(pfn);
 		range.bytes = a->bytes;
 		range.node = a->node;
-		zero(&range);
+		/* Otherwise the allocation has zeroed it. */
+		if (!want_init_on_alloc(GFP_KERNEL))
+			parker_memory_zero(&range);
+		err = part->domain ? parker_domain_map(part->domain, range.start, range.bytes) : 0;
+		if (err) {
+			a->why = PARKER_WHY_IOMMU;
+			parker_memory_free(pfn, nr);
+		} else {
+			parker_memory_hide(pfn, nr);
+			parker_memory_account(pfn, -(long)nr);
+		}
 	}
 	parker_slow_end(part);
 	if (err)
 		return err;
-	if (part->domain) {
-		err = parker_domain_map(part->domain, range.start, range.bytes);
-		if (err) {
-			a->why = PARKER_WHY_IOMMU;
-			free_contig_range(pfn, nr);
-			return err;
-		}
-	}
-	account(pfn, -(long)nr);
 
 	down_write(&parker_view);
 	part->ranges[part->nr_ranges++] = range;
@@ -219,12 +288,14 @@ int parker_give_memory(struct parker_part *part, void *arg, const u64 *items)
 
 	/* From here on nothing new can reach it; then cut what did before. */
 	parker_unmap(range.start, range.bytes);
+	parker_slow_begin(part);
 	if (part->domain)
 		iommu_unmap(part->domain, range.start, range.bytes);
-	parker_slow_begin(part);
-	zero(&range);
-	account(PHYS_PFN(range.start), range.bytes >> PAGE_SHIFT);
-	free_contig_range(PHYS_PFN(range.start), range.bytes >> PAGE_SHIFT);
+	if (!want_init_on_free())
+		parker_memory_zero(&range);
+	parker_memory_show(PHYS_PFN(range.start), range.bytes >> PAGE_SHIFT);
+	parker_memory_account(PHYS_PFN(range.start), range.bytes >> PAGE_SHIFT);
+	parker_memory_free(PHYS_PFN(range.start), range.bytes >> PAGE_SHIFT);
 	parker_slow_end(part);
 	a->bytes = range.bytes;
 	return 0;

@@ -82,6 +82,7 @@ struct parker_fn {
 struct parker_part {
 	struct device dev; /* its name is the partition's */
 	struct list_head link;
+	u64 serial; /* no other partition has or had it */
 	phys_addr_t slice;
 	enum parker_state state;
 	u32 exit; /* how the last run ended */
@@ -150,6 +151,8 @@ void parker_cpu_exit(void);
 
 /* memory.c */
 parker_command parker_take_memory, parker_give_memory;
+void parker_memory_hide(unsigned long pfn, unsigned long nr);
+void parker_memory_show(unsigned long pfn, unsigned long nr);
 
 /* map.c */
 extern const struct file_operations parker_fops;

@@ -211,6 +211,7 @@ static void parker_part_release(struct device *dev)
 
 int parker_create(struct parker_part *none, void *arg, const u64 *items)
 {
+	static u64 serial;
 	struct parker_partition *a = arg;
 	struct parker_part *part;
 	phys_addr_t slice;
@@ -230,6 +231,7 @@ int parker_create(struct parker_part *none, void *arg, const u64 *items)
 	INIT_LIST_HEAD(&part->fns);
 	mutex_init(&part->stopping);
 	INIT_DELAYED_WORK(&part->watch, parker_watch_work);
+	part->serial = ++serial;
 	part->slice = slice;
 	memset(__va(part->slice), 0, PARKER_SLICE_BYTES);
 	device_initialize(&part->dev);
@@ -243,6 +245,7 @@ int parker_create(struct parker_part *none, void *arg, const u64 *items)
 		return err;
 	}
 	__module_get(THIS_MODULE);
+	parker_memory_hide(PHYS_PFN(part->slice), PARKER_SLICE_BYTES >> PAGE_SHIFT);
 
 	down_write(&parker_view);
 	list_add_tail(&part->link, &parker_parts);
@@ -265,6 +268,7 @@ int parker_destroy(struct parker_part *part, void *arg, const u64 *items)
 	cancel_delayed_work_sync(&part->watch);
 	parker_unmap(slice, PARKER_SLICE_BYTES);
 	memset(__va(slice), 0, PARKER_SLICE_BYTES);
+	parker_memory_show(PHYS_PFN(slice), PARKER_SLICE_BYTES >> PAGE_SHIFT);
 	device_unregister(&part->dev);
 	module_put(THIS_MODULE);
 	return 0;

@@ -72,5 +72,6 @@ void test_rounds(void);
 void test_start(void);
 void test_reset_between_runs(void);
 void test_devices(bool iommu);
+void test_hidden(void);
 
 #endif

@@ -35,6 +35,7 @@ int main(void)
 	test_start();
 	test_reset_between_runs();
 	test_devices(iommu);
+	test_hidden();
 	close(fd);
 	err = syscall(SYS_delete_module, "parker", O_NONBLOCK) ? errno : 0;
 	CHECK("rmmod", !err, "%d", err);
