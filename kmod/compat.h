@@ -13,6 +13,7 @@
 #include <linux/mm.h>
 #include <linux/msi.h>
 #include <linux/pci.h>
+#include <linux/string.h>
 #include <linux/version.h>
 #include <asm/msr.h>
 
@@ -32,6 +33,15 @@ static inline bool parker_zone_is_dma(int zone)
 	return zone == ZONE_DMA;
 #else
 	return false;
+#endif
+}
+
+static inline int parker_driver_override(struct pci_dev *pdev, const char *name)
+{
+#ifdef PARKER_PCI_DEV_OVERRIDE /* Kbuild looks */
+	return driver_set_override(&pdev->dev, &pdev->driver_override, name, strlen(name));
+#else
+	return device_set_driver_override(&pdev->dev, name);
 #endif
 }
 

@@ -8,7 +8,6 @@
  * what needs a device that is still there, and marks the function lost. The
  * rest stays until GIVE_DEVICES.
  */
-#include <linux/delay.h>
 #include <linux/module.h>
 #include <linux/pci.h>
 #include <linux/slab.h>
@@ -16,15 +15,12 @@
 #include "parker.h"
 #include "compat.h"
 
-/* What TAKE_DEVICES binds right now: the only function that probe() accepts. */
-static struct parker_fn *taking;
-
-static u64 pci_id(struct pci_dev *pdev)
+u64 parker_pci_id(struct pci_dev *pdev)
 {
 	return PARKER_PCI(pci_domain_nr(pdev->bus), pdev->bus->number, pdev->devfn);
 }
 
-static struct parker_fn *find(struct list_head *fns, u64 id)
+struct parker_fn *parker_fn_find(struct list_head *fns, u64 id)
 {
 	struct parker_fn *fn;
 
@@ -34,23 +30,26 @@ static struct parker_fn *find(struct list_head *fns, u64 id)
 	return NULL;
 }
 
-static bool held_by_other(struct parker_part *part, u64 id)
+static bool parker_fn_held_by_other(struct parker_part *part, u64 id)
 {
 	struct parker_part *other;
 
+	lockdep_assert_held(&parker_lock);
 	list_for_each_entry(other, &parker_parts, link)
-		if (other != part && find(&other->fns, id))
+		if (other != part && parker_fn_find(&other->fns, id))
 			return true;
 	return false;
 }
 
 /* Does the partition hold all functions of the bus, but for those in @set? */
-static bool bus_whole(struct pci_bus *bus, struct list_head *held, struct list_head *set)
+bool parker_bus_whole(struct pci_bus *bus, struct list_head *held, struct list_head *set)
 {
 	struct pci_dev *pdev = NULL;
 
 	for_each_pci_dev(pdev) {
-		if (pdev->bus == bus && !find(held, pci_id(pdev)) && !(set && find(set, pci_id(pdev)))) {
+		u64 id = parker_pci_id(pdev);
+
+		if (pdev->bus == bus && !parker_fn_find(held, id) && !(set && parker_fn_find(set, id))) {
 			pci_dev_put(pdev);
 			return false;
 		}
@@ -66,260 +65,114 @@ int parker_devices_whole(struct parker_part *part)
 {
 	struct parker_fn *fn;
 
+	lockdep_assert_held(&parker_lock);
 	list_for_each_entry(fn, &part->fns, link)
-		if (fn->lost || !bus_whole(fn->pdev->bus, &part->fns, NULL))
+		if (fn->lost || !parker_bus_whole(fn->pdev->bus, &part->fns, NULL))
 			return -EPERM;
 	return 0;
 }
 
-/* No function starts a new access to memory; its driver will allow it again. */
-void parker_devices_quiet(struct parker_part *part)
+static int parker_fn_probe(struct pci_dev *pdev, const struct pci_device_id *id)
 {
+	struct parker_part *part;
 	struct parker_fn *fn;
+	int err = -ENODEV;
 
-	lockdep_assert_held_write(&parker_view);
-	list_for_each_entry(fn, &part->fns, link)
-		if (!fn->lost)
-			pci_clear_master(fn->pdev);
-}
-
-/*
- * DMA. A group of functions that an IOMMU cannot tell apart is attached as one:
- * by the first function taken of it, until the last one goes. Under parker_view,
- * because an unplugged function goes without parker_lock.
- */
-static bool group_attached(struct parker_part *part, struct iommu_group *group)
-{
-	struct parker_fn *fn;
-
-	list_for_each_entry(fn, &part->fns, link)
-		if (fn->attached && fn->group == group)
-			return true;
-	return false;
-}
-
-static int member_foreign(struct device *dev, void *data)
-{
-	struct parker_part *part = data;
-
-	if (!dev_is_pci(dev))
-		return 1;
-	/* Bridges do no DMA of their own that anyone here could ask for. */
-	if (to_pci_dev(dev)->hdr_type != PCI_HEADER_TYPE_NORMAL)
-		return 0;
-	return !find(&part->fns, pci_id(to_pci_dev(dev)));
-}
-
-static int domain_create(struct parker_part *part, struct device *dev)
-{
-	struct iommu_domain *domain = parker_domain_alloc(dev);
-	unsigned int i;
-	int err;
-
-	if (IS_ERR(domain))
-		return PTR_ERR(domain);
-	err = parker_domain_map(domain, part->slice, PARKER_SLICE_BYTES);
-	for (i = 0; i < part->nr_ranges && !err; i++)
-		err = parker_domain_map(domain, part->ranges[i].start, part->ranges[i].bytes);
-	if (err) {
-		iommu_domain_free(domain);
-		return err;
+	down_read(&parker_view);
+	list_for_each_entry(part, &parker_parts, link) {
+		list_for_each_entry(fn, &part->fns, link) {
+			if (fn->pdev != pdev || !READ_ONCE(fn->binding))
+				continue;
+			pci_set_drvdata(pdev, fn);
+			fn->bound = true;
+			err = 0;
+		}
 	}
-	part->domain = domain;
-	return 0;
-}
-
-static void domain_drop(struct parker_part *part)
-{
-	struct parker_fn *fn;
-
-	if (!part->domain)
-		return;
-	list_for_each_entry(fn, &part->fns, link)
-		if (fn->attached)
-			return;
-	iommu_domain_free(part->domain);
-	part->domain = NULL;
-}
-
-static int attach_group(struct parker_part *part, struct iommu_group *group)
-{
-	int err = iommu_group_claim_dma_owner(group, part);
-
-	if (err)
-		return err;
-	err = iommu_attach_group(part->domain, group);
-	if (err)
-		iommu_group_release_dma_owner(group);
+	up_read(&parker_view);
 	return err;
 }
 
-/*
- * Without PARKER_CONFINE, too, a function behind an IOMMU that translates gets
- * the partition's domain: it could not reach any memory otherwise.
- */
-static int dma_attach(struct parker_part *part, struct parker_fn *fn, bool confine)
-{
-	struct iommu_domain *now = iommu_get_domain_for_dev(&fn->pdev->dev);
-	int err = 0;
-
-	if (!confine && (!now || now->type == IOMMU_DOMAIN_IDENTITY))
-		return 0;
-	fn->group = iommu_group_get(&fn->pdev->dev);
-	if (!fn->group || iommu_group_for_each_dev(fn->group, part, member_foreign))
-		return -ENODEV;
-	if (!part->domain) {
-		err = domain_create(part, &fn->pdev->dev);
-		if (err)
-			return err;
-	}
-	down_write(&parker_view);
-	if (fn->lost)
-		err = -ENODEV;
-	else if (!group_attached(part, fn->group))
-		err = attach_group(part, fn->group);
-	fn->attached = !err;
-	up_write(&parker_view);
-	return err;
-}
-
-static void dma_detach(struct parker_fn *fn)
-{
-	lockdep_assert_held_write(&parker_view);
-	if (!fn->attached)
-		return;
-	fn->attached = false;
-	if (group_attached(fn->part, fn->group))
-		return;
-	iommu_detach_group(fn->part->domain, fn->group);
-	iommu_group_release_dma_owner(fn->group);
-}
-
-static int probe(struct pci_dev *pdev, const struct pci_device_id *id)
-{
-	struct parker_fn *fn = READ_ONCE(taking);
-
-	if (!fn || fn->pdev != pdev)
-		return -ENODEV;
-	pci_set_drvdata(pdev, fn);
-	fn->bound = true;
-	return 0;
-}
-
-static void remove(struct pci_dev *pdev)
+static void parker_fn_remove(struct pci_dev *pdev)
 {
 	struct parker_fn *fn = pci_get_drvdata(pdev);
 	char lost[32];
 
 	down_write(&parker_view);
-	dma_detach(fn);
-	if (fn->bound) { /* give() says beforehand that it is not */
+	parker_fn_quiet(fn); /* it may still be there, and its IOMMU lets go of it */
+	parker_dma_detach(fn);
+	if (fn->claimed)
+		pci_release_selected_regions(pdev, fn->claimed);
+	if (fn->bound) { /* parker_fn_release() says beforehand that it is not */
 		fn->bound = false;
 		fn->lost = true;
-		pr_warn("%s: %s was unplugged\n", dev_name(&fn->part->dev), pci_name(pdev));
+		dev_warn(&fn->part->dev, "%s was unplugged\n", pci_name(pdev));
 		snprintf(lost, sizeof(lost), "PARKER_LOST=%s", pci_name(pdev));
 		parker_event(fn->part, lost);
 	}
 	up_write(&parker_view);
 }
 
-static struct pci_driver driver = {
+static struct pci_driver parker_driver = {
 	.name = "parker",
-	.probe = probe,
-	.remove = remove,
+	.probe = parker_fn_probe,
+	.remove = parker_fn_remove,
+	.err_handler = &parker_fn_errors,
 	.driver_managed_dma = true,
 	.driver = { .suppress_bind_attrs = true },
 };
+
+/*
+ * What comes to a bus of which a partition holds functions is that partition's, if
+ * anybody's: the function that was lost, removed and found again while the
+ * application kernel uses it. No driver of this kernel may bind to it.
+ */
+static int parker_bus_notify(struct notifier_block *nb, unsigned long action, void *data)
+{
+	struct pci_dev *pdev = to_pci_dev(data);
+	struct parker_part *part;
+	struct parker_fn *fn;
+	bool ours = false;
+
+	if (action != BUS_NOTIFY_ADD_DEVICE || pdev->hdr_type != PCI_HEADER_TYPE_NORMAL)
+		return NOTIFY_DONE;
+	down_read(&parker_view);
+	list_for_each_entry(part, &parker_parts, link)
+		list_for_each_entry(fn, &part->fns, link)
+			ours |= PARKER_PCI_DOMAIN(fn->id) == pci_domain_nr(pdev->bus) &&
+				PARKER_PCI_BUS(fn->id) == pdev->bus->number;
+	up_read(&parker_view);
+	if (ours && parker_driver_override(pdev, parker_driver.name))
+		pci_err(pdev, "on a partition's bus, and not kept from drivers: no memory\n");
+	return NOTIFY_DONE;
+}
+
+static struct notifier_block parker_bus_nb = { .notifier_call = parker_bus_notify };
 
 /*
  * Ours by driver_override, and nobody else's yet? Our driver names no IDs, so
  * that the bus can only match it by override (kernels keep that in varying
  * places).
  */
-static bool prepared(struct pci_dev *pdev)
+static bool parker_fn_prepared(struct pci_dev *pdev)
 {
 	bool ok;
 
 	device_lock(&pdev->dev);
-	ok = !pdev->dev.driver && pdev->dev.bus->match(&pdev->dev, &driver.driver) > 0;
+	ok = !pdev->dev.driver && pdev->dev.bus->match(&pdev->dev, &parker_driver.driver) > 0;
 	device_unlock(&pdev->dev);
 	return ok;
 }
 
-/* The application kernel may have left the function asleep, unknown to us. */
-static void wake(struct pci_dev *pdev)
-{
-	u16 pmcsr;
-
-	if (!pdev->pm_cap)
-		return;
-	pci_read_config_word(pdev, pdev->pm_cap + PCI_PM_CTRL, &pmcsr);
-	if (!(pmcsr & PCI_PM_CTRL_STATE_MASK))
-		return;
-	pci_write_config_word(pdev, pdev->pm_cap + PCI_PM_CTRL, pmcsr & ~PCI_PM_CTRL_STATE_MASK);
-	msleep(20);
-}
-
 /*
- * Without FLR, pci_reset_function() puts a function to sleep and wakes it, which
- * not every device takes for a reset. Each obeys a reset of its bus.
+ * Undo whatever parker_fn_take() did, with the function still in the list. -EIO:
+ * the reset failed, the function is still held.
  */
-static int reset(struct pci_dev *pdev, bool bus)
-{
-	int err = -ENOTTY;
-
-	wake(pdev);
-	pci_clear_master(pdev);
-	if (bus)
-		err = pci_reset_bus(pdev);
-	if (err == -ENOTTY) /* also a bus that cannot be */
-		err = pci_reset_function(pdev);
-	return err ? -EIO : 0;
-}
-
-/*
- * As it was when it was taken, also its header, whatever the application kernel
- * wrote. The bus is ours to reset as long as all functions on it are: one that
- * was given back is at work again.
- */
-static int renew(struct parker_fn *fn)
-{
-	struct pci_dev *pdev = fn->pdev;
-	bool flr = (pdev->devcap & PCI_EXP_DEVCAP_FLR) && !(pdev->dev_flags & PCI_DEV_FLAGS_NO_FLR_RESET);
-
-	if (reset(pdev, fn->used && !flr && bus_whole(pdev->bus, &fn->part->fns, NULL)))
-		return -EIO;
-	pci_load_saved_state(pdev, fn->saved);
-	pci_restore_state(pdev);
-	return 0;
-}
-
-/*
- * Before a kernel starts. The last one may have left a NIC receiving: as soon as
- * the next one's driver makes it a bus master, and before that driver resets it,
- * it would write what it received to buffers that are other memory by now.
- */
-int parker_devices_renew(struct parker_part *part)
-{
-	struct parker_fn *fn;
-
-	list_for_each_entry(fn, &part->fns, link) {
-		if (fn->used && !fn->lost && renew(fn)) {
-			pr_err("function %09llx: no reset, its partition cannot be started\n", fn->id);
-			return -EIO;
-		}
-		fn->used = true;
-	}
-	return 0;
-}
-
-/* Undo whatever take() did. -EIO: the reset failed, the function is still held. */
-static int give(struct parker_part *part, struct parker_fn *fn)
+static int parker_fn_release(struct parker_fn *fn)
 {
 	struct pci_dev *pdev = fn->pdev;
 	bool bound;
 
-	if (fn->bound && fn->saved && renew(fn))
+	if (fn->lost ? parker_fn_renew_lost(fn) : fn->bound && fn->saved && parker_fn_renew(fn))
 		return -EIO;
 	/* A lost one's slot may have a new function in it: hands off. */
 	down_write(&parker_view);
@@ -330,34 +183,53 @@ static int give(struct parker_part *part, struct parker_fn *fn)
 		pci_disable_device(pdev);
 	if (bound)
 		device_release_driver(&pdev->dev);
-
-	down_write(&parker_view);
-	list_del(&fn->link);
-	part->nr_fns--;
-	up_write(&parker_view);
-	domain_drop(part);
-	kfree(fn->saved);
-	iommu_group_put(fn->group);
-	pci_dev_put(pdev);
-	kfree(fn);
+	fn->released = true;
 	return 0;
 }
 
-static int take(struct parker_part *part, struct parker_fn *fn, bool confine, u32 *why)
+static void parker_fn_free(struct parker_fn *fn)
+{
+	kfree(fn->saved);
+	iommu_group_put(fn->group);
+	pci_dev_put(fn->pdev);
+	kfree(fn);
+}
+
+/* The functions that were released leave the partition. */
+static void parker_fns_drop(struct parker_part *part)
+{
+	struct parker_fn *fn, *next;
+	LIST_HEAD(gone);
+
+	lockdep_assert_held(&parker_lock);
+	down_write(&parker_view);
+	list_for_each_entry_safe(fn, next, &part->fns, link) {
+		if (fn->released) {
+			list_move(&fn->link, &gone);
+			part->nr_fns--;
+		}
+	}
+	up_write(&parker_view);
+	parker_dma_drop(part);
+	list_for_each_entry_safe(fn, next, &gone, link)
+		parker_fn_free(fn);
+}
+
+static int parker_fn_take(struct parker_fn *fn, bool confine, u32 *why)
 {
 	struct pci_dev *pdev = fn->pdev;
-	int err;
+	int err, bars;
 
-	WRITE_ONCE(taking, fn);
-	err = device_driver_attach(&driver.driver, &pdev->dev);
-	WRITE_ONCE(taking, NULL);
+	WRITE_ONCE(fn->binding, true);
+	err = device_driver_attach(&parker_driver.driver, &pdev->dev);
+	WRITE_ONCE(fn->binding, false);
 	if (!fn->bound) {
 		*why = PARKER_WHY_REFUSED;
 		return err ?: -EBUSY;
 	}
 
 	*why = PARKER_WHY_RESET;
-	err = reset(pdev, false); /* the boot kernel's driver has left it in order */
+	err = parker_fn_reset(pdev, false); /* the boot kernel's driver has left it in order */
 	if (err)
 		return err;
 	/* Fails when firmware and kernel found no room for a BAR. */
@@ -366,23 +238,29 @@ static int take(struct parker_part *part, struct parker_fn *fn, bool confine, u3
 	if (err)
 		return err;
 	fn->enabled = true;
+	/* Nobody else maps its registers, a process by way of sysfs neither. */
+	bars = pci_select_bars(pdev, IORESOURCE_MEM);
+	err = pci_request_selected_regions(pdev, bars, parker_driver.name);
+	if (err)
+		return err;
+	fn->claimed = bars;
+	fn->sriov = pci_find_ext_capability(pdev, PCI_EXT_CAP_ID_SRIOV);
 	pci_intx(pdev, 0); /* the line ends in this kernel */
 	pci_save_state(pdev);
 	fn->saved = pci_store_saved_state(pdev);
 	if (!fn->saved)
 		return -ENOMEM;
 
-	*why = PARKER_WHY_IOMMU;
-	err = dma_attach(part, fn, confine);
+	err = parker_dma_attach(fn, confine, why);
 	if (err)
 		return err;
 	*why = PARKER_WHY_NONE;
 	return 0;
 }
 
-static int check_take(struct parker_part *part, struct pci_dev *pdev, u32 *why)
+static int parker_fn_check(struct parker_part *part, struct pci_dev *pdev, u32 *why)
 {
-	u64 id = pci_id(pdev);
+	u64 id = parker_pci_id(pdev);
 
 	if (pci_is_root_bus(pdev->bus)) {
 		*why = PARKER_WHY_ROOT_BUS;
@@ -392,18 +270,27 @@ static int check_take(struct parker_part *part, struct pci_dev *pdev, u32 *why)
 		*why = PARKER_WHY_BRIDGE;
 		return -EPERM;
 	}
-	if (find(&part->fns, id) || held_by_other(part, id)) {
+	/* It goes with its physical function, whose reset ends it. */
+	if (pdev->is_virtfn) {
+		*why = PARKER_WHY_VIRTUAL;
+		return -EPERM;
+	}
+	if (parker_fn_find(&part->fns, id) || parker_fn_held_by_other(part, id)) {
 		*why = PARKER_WHY_HELD;
 		return -EBUSY;
 	}
-	if (!prepared(pdev)) {
+	if (pci_num_vf(pdev)) {
+		*why = PARKER_WHY_HAS_VIRTUAL;
+		return -EBUSY;
+	}
+	if (!parker_fn_prepared(pdev)) {
 		*why = PARKER_WHY_NOT_BOUND;
 		return -EBUSY;
 	}
 	return 0;
 }
 
-static int collect(struct parker_part *part, struct parker_set *a, const u64 *items, struct list_head *set)
+static int parker_fns_collect(struct parker_part *part, struct parker_set *a, const u64 *items, struct list_head *set)
 {
 	struct parker_fn *fn;
 	unsigned int i;
@@ -418,7 +305,7 @@ static int collect(struct parker_part *part, struct parker_set *a, const u64 *it
 			a->why = PARKER_WHY_NO_SUCH;
 			return -ENXIO;
 		}
-		err = find(set, items[i]) ? -EINVAL : check_take(part, pdev, &a->why);
+		err = parker_fn_find(set, items[i]) ? -EINVAL : parker_fn_check(part, pdev, &a->why);
 		fn = err ? NULL : kzalloc(sizeof(*fn), GFP_KERNEL);
 		if (!fn) {
 			pci_dev_put(pdev);
@@ -430,7 +317,7 @@ static int collect(struct parker_part *part, struct parker_set *a, const u64 *it
 		list_add_tail(&fn->link, set);
 	}
 	list_for_each_entry(fn, set, link) {
-		if (!bus_whole(fn->pdev->bus, &part->fns, set)) {
+		if (!parker_bus_whole(fn->pdev->bus, &part->fns, set)) {
 			a->failed = fn->id;
 			a->why = PARKER_WHY_SHARED_BUS;
 			return -EPERM;
@@ -449,12 +336,10 @@ int parker_take_devices(struct parker_part *part, void *arg, const u64 *items)
 
 	if (a->nr > PARKER_FUNCTIONS_MAX - part->nr_fns)
 		return -ENOSPC;
-	err = collect(part, a, items, &set);
+	err = parker_fns_collect(part, a, items, &set);
 	if (err) {
-		list_for_each_entry_safe(fn, next, &set, link) {
-			pci_dev_put(fn->pdev);
-			kfree(fn);
-		}
+		list_for_each_entry_safe(fn, next, &set, link)
+			parker_fn_free(fn);
 		return err;
 	}
 
@@ -464,20 +349,22 @@ int parker_take_devices(struct parker_part *part, void *arg, const u64 *items)
 	part->nr_fns += a->nr;
 	up_write(&parker_view);
 
-	for (i = 0; i < a->nr; i++) {
-		err = take(part, find(&part->fns, items[i]), a->flags & PARKER_CONFINE, &a->why);
-		if (err) {
-			a->failed = items[i];
-			goto undo;
-		}
+	/* A function that does not come back from its reset keeps us for a minute. */
+	parker_slow_begin(part);
+	for (i = 0; i < a->nr && !err; i++) {
+		a->failed = items[i];
+		err = parker_fn_take(parker_fn_find(&part->fns, items[i]), a->flags & PARKER_CONFINE, &a->why);
 	}
-	a->failed = PARKER_NO_ITEM;
-	return 0;
-
-undo:
-	for (i = a->nr; i--;)
-		if (give(part, find(&part->fns, items[i])))
-			pr_err("function %09llx: no reset, held until it can be given\n", items[i]);
+	for (i = a->nr; err && i--;) {
+		fn = parker_fn_find(&part->fns, items[i]);
+		if (parker_fn_release(fn))
+			dev_err(&part->dev, "%s: no reset, held until it can be given\n", pci_name(fn->pdev));
+	}
+	parker_slow_end(part);
+	if (err)
+		parker_fns_drop(part);
+	else
+		a->failed = PARKER_NO_ITEM;
 	return err;
 }
 
@@ -489,30 +376,41 @@ int parker_give_devices(struct parker_part *part, void *arg, const u64 *items)
 	int err = 0;
 
 	for (i = 0; i < a->nr; i++) {
-		if (!find(&part->fns, items[i])) {
+		if (!parker_fn_find(&part->fns, items[i])) {
 			a->failed = items[i];
 			a->why = PARKER_WHY_NOT_HELD;
 			return -ENXIO;
 		}
 	}
+	parker_slow_begin(part);
 	for (i = 0; i < a->nr; i++) {
-		fn = find(&part->fns, items[i]);
-		/* not found: named twice, it is back already */
-		if (fn && give(part, fn)) {
+		fn = parker_fn_find(&part->fns, items[i]);
+		/* released: named twice */
+		if (!fn->released && parker_fn_release(fn)) {
 			a->failed = items[i];
 			a->why = PARKER_WHY_RESET;
 			err = -EBUSY;
 		}
 	}
+	parker_slow_end(part);
+	parker_fns_drop(part);
 	return err;
 }
 
 int parker_device_setup(void)
 {
-	return pci_register_driver(&driver);
+	int err = bus_register_notifier(&pci_bus_type, &parker_bus_nb);
+
+	if (err)
+		return err;
+	err = pci_register_driver(&parker_driver);
+	if (err)
+		bus_unregister_notifier(&pci_bus_type, &parker_bus_nb);
+	return err;
 }
 
 void parker_device_exit(void)
 {
-	pci_unregister_driver(&driver);
+	pci_unregister_driver(&parker_driver);
+	bus_unregister_notifier(&pci_bus_type, &parker_bus_nb);
 }

@@ -247,7 +247,7 @@ int parker_take_memory(struct parker_part *part, void *arg, const u64 *items)
 		/* Otherwise the allocation has zeroed it. */
 		if (!want_init_on_alloc(GFP_KERNEL))
 			parker_memory_zero(&range);
-		err = part->domain ? parker_domain_map(part->domain, range.start, range.bytes) : 0;
+		err = parker_dma_map(part, range.start, range.bytes);
 		if (err) {
 			a->why = PARKER_WHY_IOMMU;
 			parker_memory_free(pfn, nr);
@@ -280,6 +280,12 @@ int parker_give_memory(struct parker_part *part, void *arg, const u64 *items)
 		return -ENXIO;
 	}
 
+	/* Not even for the short time until it is zero. */
+	if (parker_devices_reach(part)) {
+		a->why = PARKER_WHY_USED;
+		return -EBUSY;
+	}
+
 	down_write(&parker_view);
 	range = part->ranges[i];
 	part->nr_ranges--;
@@ -289,8 +295,7 @@ int parker_give_memory(struct parker_part *part, void *arg, const u64 *items)
 	/* From here on nothing new can reach it; then cut what did before. */
 	parker_unmap(range.start, range.bytes);
 	parker_slow_begin(part);
-	if (part->domain)
-		iommu_unmap(part->domain, range.start, range.bytes);
+	parker_dma_unmap(part, range.start, range.bytes);
 	if (!want_init_on_free())
 		parker_memory_zero(&range);
 	parker_memory_show(PHYS_PFN(range.start), range.bytes >> PAGE_SHIFT);

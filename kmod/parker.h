@@ -72,11 +72,16 @@ struct parker_fn {
 	u64 id; /* PARKER_PCI() */
 	struct pci_saved_state *saved; /* configuration right after the reset */
 	struct iommu_group *group; /* a reference, when not NULL */
+	struct parker_domain *domain; /* its group is attached to it; NULL: it reaches all memory */
+	int claimed; /* BARs, as bits */
+	u16 sriov; /* where this capability is, or 0 */
+	bool binding; /* TAKE_DEVICES is about to bind it: no other may be */
 	bool bound; /* our driver has it */
 	bool enabled; /* pci_enable_device_mem() to be balanced */
-	bool attached; /* its group is attached to part->domain */
 	bool lost; /* unplugged while we had it */
 	bool used; /* by a kernel that was started: it may be at work still */
+	bool released; /* back already, and about to leave the list */
+	atomic_t dma_faults;
 };
 
 struct parker_part {
@@ -98,7 +103,7 @@ struct parker_part {
 	struct parker_range ranges[PARKER_RANGES_MAX];
 	unsigned int nr_fns;
 	struct list_head fns;
-	struct iommu_domain *domain; /* maps slice and ranges; NULL without confined functions */
+	struct list_head domains; /* of the IOMMU; each maps slice and ranges */
 };
 
 extern struct mutex parker_lock;
@@ -160,11 +165,33 @@ void parker_unmap(u64 start, u64 bytes);
 
 /* device.c */
 parker_command parker_take_devices, parker_give_devices;
+u64 parker_pci_id(struct pci_dev *pdev);
+struct parker_fn *parker_fn_find(struct list_head *fns, u64 id);
+bool parker_bus_whole(struct pci_bus *bus, struct list_head *held, struct list_head *set);
 int parker_devices_whole(struct parker_part *part);
-void parker_devices_quiet(struct parker_part *part);
-int parker_devices_renew(struct parker_part *part);
 int parker_device_setup(void);
 void parker_device_exit(void);
+
+/* reset.c */
+void parker_fn_quiet(struct parker_fn *fn);
+int parker_fn_reset(struct pci_dev *pdev, bool bus);
+int parker_fn_renew(struct parker_fn *fn);
+int parker_fn_renew_lost(struct parker_fn *fn);
+void parker_devices_quiet(struct parker_part *part);
+int parker_devices_renew(struct parker_part *part);
+bool parker_devices_reach(const struct parker_part *part);
+
+/* dma.c */
+bool parker_fn_confined(const struct parker_fn *fn);
+int parker_dma_attach(struct parker_fn *fn, bool confine, u32 *why);
+void parker_dma_detach(struct parker_fn *fn);
+void parker_dma_drop(struct parker_part *part);
+int parker_dma_map(struct parker_part *part, u64 start, u64 bytes);
+void parker_dma_unmap(struct parker_part *part, u64 start, u64 bytes);
+
+/* fault.c */
+extern const struct pci_error_handlers parker_fn_errors;
+int parker_dma_fault(struct iommu_domain *domain, struct device *dev, unsigned long iova, int flags, void *none);
 
 /* start.c */
 parker_command parker_start;

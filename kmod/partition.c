@@ -229,6 +229,7 @@ int parker_create(struct parker_part *none, void *arg, const u64 *items)
 	if (!part)
 		return -ENOMEM;
 	INIT_LIST_HEAD(&part->fns);
+	INIT_LIST_HEAD(&part->domains);
 	mutex_init(&part->stopping);
 	INIT_DELAYED_WORK(&part->watch, parker_watch_work);
 	part->serial = ++serial;

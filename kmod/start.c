@@ -89,9 +89,12 @@ int parker_start(struct parker_part *part, void *arg, const u64 *items)
 		a->why = PARKER_WHY_NO_ANSWER;
 		return err;
 	}
-	if (parker_devices_renew(part)) {
+	parker_slow_begin(part);
+	err = parker_devices_renew(part);
+	parker_slow_end(part);
+	if (err) {
 		a->why = PARKER_WHY_RESET;
-		return -EIO;
+		return err;
 	}
 
 	dev_notice(&part->dev, "an application kernel starts on CPU %u\n", a->cpu);

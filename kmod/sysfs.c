@@ -16,12 +16,14 @@
  *               if it was unplugged meanwhile.
  *  heartbeat    The control page's counter, decimal. The application kernel's word.
  *  dma          confined: every function held reaches the partition's memory alone;
- *               open: at least one reaches all memory; none: no function is held.
+ *               open: at least one reaches all memory; lost: neither, but at least
+ *               one was unplugged, and nobody knows; none: no function is held.
  *
  * Uevents of these: "add" and "remove"; "change" with PARKER_STATE= and
  * PARKER_EXIT= when either changes, and with PARKER_HEARTBEAT=first as well when
  * the first heartbeat of a run is seen, PARKER_LOST=0000:01:00.0 when a function
- * was unplugged.
+ * was unplugged, PARKER_FAULT=0000:01:00.0 when this kernel heard of an error of
+ * one or reset it (fault.c).
  *
  * Nothing here outgrows a page: PARKER_RANGES_MAX and PARKER_FUNCTIONS_MAX bound
  * the lists, and CPUs are written as runs, of which a list of 4 KiB has room for
@@ -106,9 +108,12 @@ static ssize_t dma_emit(struct parker_part *part, char *buf)
 	struct parker_fn *fn;
 
 	list_for_each_entry(fn, &part->fns, link) {
-		dma = fn->attached || fn->lost ? "confined" : "open";
-		if (*dma == 'o')
+		if (!fn->lost && !parker_fn_confined(fn)) {
+			dma = "open";
 			break;
+		}
+		if (fn->lost || *dma != 'l')
+			dma = fn->lost ? "lost" : "confined";
 	}
 	return sysfs_emit(buf, "%s\n", dma);
 }

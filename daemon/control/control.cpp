@@ -51,6 +51,8 @@ std::string_view to_string(HeldPartition::Dma dma)
         return "confined";
     case HeldPartition::Dma::open:
         return "open";
+    case HeldPartition::Dma::lost:
+        return "lost";
     }
     return "?";
 }

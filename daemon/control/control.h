@@ -21,7 +21,7 @@ namespace parker {
 struct HeldPartition {
     enum class State { idle, running, exited };
     enum class Exit { none, poweroff, reboot, panic, killed, unknown };
-    enum class Dma { none, confined, open }; // none: it has no device
+    enum class Dma { none, confined, open, lost }; // none: it has no device; lost: one is gone, the others confined
 
     std::string name;
     State state = State::idle;

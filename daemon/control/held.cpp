@@ -181,7 +181,7 @@ std::optional<HeldPartition> read_held(const std::filesystem::path& class_direct
     reader.read("memory", [&held](std::string_view text) { return parse_memory(text, held.memory); });
     reader.read("devices", [&held](std::string_view text) { return parse_devices(text, held); });
     reader.read("dma", [&held](std::string_view text) {
-        return assign(held.dma, one_of(text, std::array{Dma::none, Dma::confined, Dma::open}));
+        return assign(held.dma, one_of(text, std::array{Dma::none, Dma::confined, Dma::open, Dma::lost}));
     });
     read_heartbeat(reader, held.heartbeat);
     if (reader.gone())

@@ -92,6 +92,10 @@
 #define PARKER_WHY_OUTSIDE      17  /* an address is not in the partition's memory */
 #define PARKER_WHY_NO_ANSWER    18  /* a CPU does not answer */
 #define PARKER_WHY_BUSY         19  /* another command on this partition is not done yet */
+#define PARKER_WHY_USED         20  /* a function that a kernel used was not reset yet, and could write there */
+#define PARKER_WHY_VIRTUAL      21  /* a virtual function (SR-IOV) goes with its physical function */
+#define PARKER_WHY_HAS_VIRTUAL  22  /* the function has virtual functions (SR-IOV) */
+#define PARKER_WHY_ATS          23  /* the IOMMU would believe addresses that the function translates (ATS) */
 
 /**
  * struct parker_head - what every command's struct begins with
@@ -224,8 +228,8 @@ struct parker_partition {
  *
  * Return: 0; -ENXIO: no such item, or nothing to take (OFFLINE), or not held;
  * -EINVAL: an item named twice; -EPERM with why BSP, LAST, ROOT_BUS, BRIDGE,
- * SHARED_BUS: may never be taken; -EBUSY: held, in use, or the boot kernel needs
- * it; -ENOSPC: PARKER_FUNCTIONS_MAX reached; -EIO: no reset; -ENODEV and others
+ * SHARED_BUS, VIRTUAL: may never be taken; -EPERM with why ATS: not with
+ * PARKER_CONFINE; -EBUSY: held, in use, or the boot kernel needs it; -ENOSPC: PARKER_FUNCTIONS_MAX reached; -EIO: no reset; -ENODEV and others
  * with why IOMMU: it would not confine the function.
  */
 struct parker_set {
@@ -264,10 +268,12 @@ struct parker_set {
  * @__reserved2: must be 0
  *
  * TAKE takes one contiguous, zeroed range of @bytes from @node, the highest free
- * one. GIVE zeroes the range that starts at @start and gives it back.
+ * one. GIVE zeroes the range that starts at @start and gives it back, once no
+ * function that a kernel used can write to it: GIVE_DEVICES resets them.
  *
  * Return: 0; -ENOMEM: the node has no such range now (a smaller one may do);
- * -ENXIO with why NO_SUCH, NOT_HELD: no such node, or range; -ENOSPC:
+ * -ENXIO with why NO_SUCH, NOT_HELD: no such node, or range; -EBUSY with why USED:
+ * a function that is not confined was not reset since a kernel ran; -ENOSPC:
  * PARKER_RANGES_MAX reached; why IOMMU: it would not map the range; -EINTR: a
  * fatal signal came while it migrated.
  */

@@ -42,6 +42,7 @@ int events_open(void);
 bool event_seen(int s, const char *one, const char *two);
 int peek(volatile uint8_t *at); /* -1: SIGBUS */
 double seconds(void);
+void monitor(const char *command); /* of the emulator */
 
 /* application.c */
 extern const char spin_start[], spin_end[], exit_start[], exit_end[];
@@ -51,6 +52,17 @@ extern const char spin_start[], spin_end[], exit_start[], exit_end[];
 void load(uint8_t *memory, uint64_t base, uint64_t control, uint32_t exit, const char *code, size_t bytes);
 int start_loaded(const char *name, uint64_t base, uint32_t cpu);
 
+/* running.c */
+struct application {
+	const char *name;
+	uint32_t cpu;
+	uint64_t base, slice;
+	uint8_t *memory;
+};
+int application_begin(struct application *a, const char *name, uint32_t cpu);
+int application_start(const struct application *a);
+int application_end(const struct application *a);
+
 /* pci.c */
 bool pci_driver_is(const char *bdf, const char *name);
 uint64_t pci_number(const char *bdf);
@@ -59,6 +71,12 @@ void prepare(const char *bdf);
 void restore(const char *bdf);
 bool pci_find(const char *class, int nth, char *bdf);
 volatile void *map_registers(const char *bdf, const char *resource, size_t bytes);
+bool pci_port(const char *bdf, char *port);
+uint32_t config_read(const char *bdf, int at, int bytes);
+void config_write(const char *bdf, int at, uint16_t value);
+void config_write8(const char *bdf, int at, uint8_t value);
+uint16_t raw_read(const char *bdf, int at); /* whether this kernel knows the function or not */
+void raw_write(const char *bdf, int at, uint16_t value);
 
 /* test_*.c */
 void test_dispatch(uint64_t host);
@@ -73,5 +91,6 @@ void test_start(void);
 void test_reset_between_runs(void);
 void test_devices(bool iommu);
 void test_hidden(void);
+void test_dma(bool iommu);
 
 #endif

@@ -128,3 +128,12 @@ double seconds(void)
 	clock_gettime(CLOCK_MONOTONIC, &now);
 	return now.tv_sec + now.tv_nsec / 1e9;
 }
+
+/* What is written to this port goes there. */
+void monitor(const char *command)
+{
+	char line[200];
+
+	snprintf(line, sizeof(line), "%s\n", command);
+	spit("/dev/ttyS2", line);
+}

@@ -36,6 +36,7 @@ int main(void)
 	test_reset_between_runs();
 	test_devices(iommu);
 	test_hidden();
+	test_dma(iommu);
 	close(fd);
 	err = syscall(SYS_delete_module, "parker", O_NONBLOCK) ? errno : 0;
 	CHECK("rmmod", !err, "%d", err);

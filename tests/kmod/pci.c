@@ -5,6 +5,7 @@
 #include <stdio.h>
 #include <stdlib.h>
 #include <string.h>
+#include <sys/io.h>
 #include <sys/mman.h>
 #include <unistd.h>
 
@@ -94,4 +95,79 @@ volatile void *map_registers(const char *bdf, const char *resource, size_t bytes
 	bar = mmap(NULL, bytes, PROT_READ | PROT_WRITE, MAP_SHARED, f, 0);
 	close(f);
 	return bar;
+}
+
+/* The port or bridge above it. */
+bool pci_port(const char *bdf, char *port)
+{
+	char path[100], target[300], *at;
+	ssize_t n;
+
+	snprintf(path, sizeof(path), "/sys/bus/pci/devices/%s", bdf);
+	n = readlink(path, target, sizeof(target) - 1);
+	target[n < 0 ? 0 : n] = 0;
+	at = strstr(target, bdf);
+	if (!at || at - target < 13)
+		return false;
+	memcpy(port, at - 13, 12);
+	port[12] = 0;
+	return true;
+}
+
+static int config_open(const char *bdf)
+{
+	char path[100];
+
+	snprintf(path, sizeof(path), "/sys/bus/pci/devices/%s/config", bdf);
+	return open(path, O_RDWR);
+}
+
+uint32_t config_read(const char *bdf, int at, int bytes)
+{
+	int f = config_open(bdf);
+	uint32_t value = 0;
+
+	if (pread(f, &value, bytes, at) != bytes)
+		value = ~0u;
+	close(f);
+	return value;
+}
+
+void config_write(const char *bdf, int at, uint16_t value)
+{
+	int f = config_open(bdf);
+
+	if (pwrite(f, &value, 2, at) != 2)
+		printf("# %s: no write at %#x\n", bdf, at);
+	close(f);
+}
+
+void config_write8(const char *bdf, int at, uint8_t value)
+{
+	int f = config_open(bdf);
+
+	if (pwrite(f, &value, 1, at) != 1)
+		printf("# %s: no write at %#x\n", bdf, at);
+	close(f);
+}
+
+/* By the ports that every PC has for it. */
+static int raw_select(const char *bdf, int at)
+{
+	unsigned int domain, bus, dev, fn;
+
+	if (sscanf(bdf, "%x:%x:%x.%x", &domain, &bus, &dev, &fn) != 4 || iopl(3))
+		abort();
+	outl(1u << 31 | bus << 16 | dev << 11 | fn << 8 | (at & 0xfc), 0xcf8);
+	return 0xcfc + (at & 2);
+}
+
+uint16_t raw_read(const char *bdf, int at)
+{
+	return inw(raw_select(bdf, at));
+}
+
+void raw_write(const char *bdf, int at, uint16_t value)
+{
+	outw(value, raw_select(bdf, at));
 }

@@ -17,7 +17,7 @@ void write_partition(const Folder& folder, const std::string& name)
     folder.write(name + "/slice", "0x10000\n");
     folder.write(name + "/devices", "0000:02:00.0\n0000:01:00.0 lost\n");
     folder.write(name + "/heartbeat", "42\n");
-    folder.write(name + "/dma", "confined\n");
+    folder.write(name + "/dma", "lost\n");
 }
 
 } // namespace
@@ -38,7 +38,7 @@ TEST_CASE("what is held is read as the module writes it")
     CHECK(held->lost == std::vector{*Bdf::parse("01:00.0")});
     CHECK(held->heartbeat == 42);
     CHECK(read_heartbeat(folder / "", "db") == 42U);
-    CHECK(held->dma == HeldPartition::Dma::confined);
+    CHECK(held->dma == HeldPartition::Dma::lost);
 }
 
 TEST_CASE("a partition that holds nothing yet")
