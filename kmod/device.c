@@ -20,6 +20,11 @@ u64 parker_pci_id(struct pci_dev *pdev)
 	return PARKER_PCI(pci_domain_nr(pdev->bus), pdev->bus->number, pdev->devfn);
 }
 
+bool parker_same_bus(u64 one, u64 other)
+{
+	return PARKER_PCI_DOMAIN(one) == PARKER_PCI_DOMAIN(other) && PARKER_PCI_BUS(one) == PARKER_PCI_BUS(other);
+}
+
 struct parker_fn *parker_fn_find(struct list_head *fns, u64 id)
 {
 	struct parker_fn *fn;
@@ -76,20 +81,18 @@ static int parker_fn_probe(struct pci_dev *pdev, const struct pci_device_id *id)
 {
 	struct parker_part *part;
 	struct parker_fn *fn;
-	int err = -ENODEV;
 
-	down_read(&parker_view);
+	guard(rwsem_read)(&parker_view);
 	list_for_each_entry(part, &parker_parts, link) {
 		list_for_each_entry(fn, &part->fns, link) {
 			if (fn->pdev != pdev || !READ_ONCE(fn->binding))
 				continue;
 			pci_set_drvdata(pdev, fn);
 			fn->bound = true;
-			err = 0;
+			return 0;
 		}
 	}
-	up_read(&parker_view);
-	return err;
+	return -ENODEV;
 }
 
 static void parker_fn_remove(struct pci_dev *pdev)
@@ -97,7 +100,7 @@ static void parker_fn_remove(struct pci_dev *pdev)
 	struct parker_fn *fn = pci_get_drvdata(pdev);
 	char lost[32];
 
-	down_write(&parker_view);
+	guard(rwsem_write)(&parker_view);
 	parker_fn_quiet(fn); /* it may still be there, and its IOMMU lets go of it */
 	parker_dma_detach(fn);
 	if (fn->claimed)
@@ -109,7 +112,6 @@ static void parker_fn_remove(struct pci_dev *pdev)
 		snprintf(lost, sizeof(lost), "PARKER_LOST=%s", pci_name(pdev));
 		parker_event(fn->part, lost);
 	}
-	up_write(&parker_view);
 }
 
 static struct pci_driver parker_driver = {
@@ -126,22 +128,26 @@ static struct pci_driver parker_driver = {
  * anybody's: the function that was lost, removed and found again while the
  * application kernel uses it. No driver of this kernel may bind to it.
  */
+static bool parker_bus_held(u64 id)
+{
+	struct parker_part *part;
+	struct parker_fn *fn;
+
+	guard(rwsem_read)(&parker_view);
+	list_for_each_entry(part, &parker_parts, link)
+		list_for_each_entry(fn, &part->fns, link)
+			if (parker_same_bus(fn->id, id))
+				return true;
+	return false;
+}
+
 static int parker_bus_notify(struct notifier_block *nb, unsigned long action, void *data)
 {
 	struct pci_dev *pdev = to_pci_dev(data);
-	struct parker_part *part;
-	struct parker_fn *fn;
-	bool ours = false;
 
 	if (action != BUS_NOTIFY_ADD_DEVICE || pdev->hdr_type != PCI_HEADER_TYPE_NORMAL)
 		return NOTIFY_DONE;
-	down_read(&parker_view);
-	list_for_each_entry(part, &parker_parts, link)
-		list_for_each_entry(fn, &part->fns, link)
-			ours |= PARKER_PCI_DOMAIN(fn->id) == pci_domain_nr(pdev->bus) &&
-				PARKER_PCI_BUS(fn->id) == pdev->bus->number;
-	up_read(&parker_view);
-	if (ours && parker_driver_override(pdev, parker_driver.name))
+	if (parker_bus_held(parker_pci_id(pdev)) && parker_driver_override(pdev, parker_driver.name))
 		pci_err(pdev, "on a partition's bus, and not kept from drivers: no memory\n");
 	return NOTIFY_DONE;
 }
@@ -175,10 +181,10 @@ static int parker_fn_release(struct parker_fn *fn)
 	if (fn->lost ? parker_fn_renew_lost(fn) : fn->bound && fn->saved && parker_fn_renew(fn))
 		return -EIO;
 	/* A lost one's slot may have a new function in it: hands off. */
-	down_write(&parker_view);
-	bound = fn->bound;
-	fn->bound = false;
-	up_write(&parker_view);
+	scoped_guard(rwsem_write, &parker_view) {
+		bound = fn->bound;
+		fn->bound = false;
+	}
 	if (bound && fn->enabled)
 		pci_disable_device(pdev);
 	if (bound)
@@ -202,14 +208,14 @@ static void parker_fns_drop(struct parker_part *part)
 	LIST_HEAD(gone);
 
 	lockdep_assert_held(&parker_lock);
-	down_write(&parker_view);
-	list_for_each_entry_safe(fn, next, &part->fns, link) {
-		if (fn->released) {
-			list_move(&fn->link, &gone);
-			part->nr_fns--;
+	scoped_guard(rwsem_write, &parker_view) {
+		list_for_each_entry_safe(fn, next, &part->fns, link) {
+			if (fn->released) {
+				list_move(&fn->link, &gone);
+				part->nr_fns--;
+			}
 		}
 	}
-	up_write(&parker_view);
 	parker_dma_drop(part);
 	list_for_each_entry_safe(fn, next, &gone, link)
 		parker_fn_free(fn);
@@ -344,10 +350,10 @@ int parker_take_devices(struct parker_part *part, void *arg, const u64 *items)
 	}
 
 	/* All of them at once: members of one IOMMU group look for each other. */
-	down_write(&parker_view);
-	list_splice_tail(&set, &part->fns);
-	part->nr_fns += a->nr;
-	up_write(&parker_view);
+	scoped_guard(rwsem_write, &parker_view) {
+		list_splice_tail(&set, &part->fns);
+		part->nr_fns += a->nr;
+	}
 
 	/* A function that does not come back from its reset keeps us for a minute. */
 	parker_slow_begin(part);

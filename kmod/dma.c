@@ -111,16 +111,16 @@ void parker_dma_drop(struct parker_part *part)
 	LIST_HEAD(unused);
 
 	/* Not while a function that is being removed leaves its domain. */
-	down_write(&parker_view);
-	list_for_each_entry_safe(d, next, &part->domains, link) {
-		bool used = false;
+	scoped_guard(rwsem_write, &parker_view) {
+		list_for_each_entry_safe(d, next, &part->domains, link) {
+			bool used = false;
 
-		list_for_each_entry(fn, &part->fns, link)
-			used |= fn->domain == d;
-		if (!used)
-			list_move(&d->link, &unused);
+			list_for_each_entry(fn, &part->fns, link)
+				used |= fn->domain == d;
+			if (!used)
+				list_move(&d->link, &unused);
+		}
 	}
-	up_write(&parker_view);
 	list_for_each_entry_safe(d, next, &unused, link) {
 		iommu_domain_free(d->domain);
 		kfree(d);
@@ -144,7 +144,7 @@ static int parker_fn_attach(struct parker_fn *fn, struct parker_domain *d)
 	struct parker_domain *already;
 	int err = 0;
 
-	down_write(&parker_view);
+	guard(rwsem_write)(&parker_view);
 	already = parker_group_domain(fn->part, fn->group);
 	if (fn->lost)
 		err = -ENODEV;
@@ -154,7 +154,6 @@ static int parker_fn_attach(struct parker_fn *fn, struct parker_domain *d)
 		err = parker_group_attach(fn->part, fn->group, d);
 	if (!err)
 		fn->domain = d;
-	up_write(&parker_view);
 	return err;
 }
 

@@ -29,10 +29,10 @@ static pci_ers_result_t parker_fn_error_detected(struct pci_dev *pdev, pci_chann
 {
 	struct parker_fn *fn = pci_get_drvdata(pdev);
 
-	down_write(&parker_view);
-	fn->used = true;
-	parker_fault_say(fn, state == pci_channel_io_normal ? "error" : "fatal error");
-	up_write(&parker_view);
+	scoped_guard(rwsem_write, &parker_view) {
+		fn->used = true;
+		parker_fault_say(fn, state == pci_channel_io_normal ? "error" : "fatal error");
+	}
 	if (state == pci_channel_io_perm_failure)
 		return PCI_ERS_RESULT_DISCONNECT;
 	/* What is not fatal is left to the application kernel's driver, without a reset. */
@@ -55,10 +55,9 @@ static void parker_fn_reset_done(struct pci_dev *pdev)
 {
 	struct parker_fn *fn = pci_get_drvdata(pdev);
 
-	down_read(&parker_view);
+	guard(rwsem_read)(&parker_view);
 	if (fn->part->state == PARKER_RUNNING)
 		parker_fault_say(fn, "was reset while its partition runs");
-	up_read(&parker_view);
 }
 
 const struct pci_error_handlers parker_fn_errors = {

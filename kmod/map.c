@@ -73,7 +73,7 @@ void parker_unmap(u64 start, u64 bytes)
 }
 
 /* The range or slice around a frame, as frames [*start, *end). */
-static bool parker_part_around(struct parker_part *part, unsigned long pfn, unsigned long *start, unsigned long *end)
+bool parker_part_around(struct parker_part *part, unsigned long pfn, unsigned long *start, unsigned long *end)
 {
 	unsigned int i;
 
@@ -107,21 +107,19 @@ static vm_fault_t parker_fault(struct vm_fault *vmf)
 {
 	struct vm_area_struct *vma = vmf->vma;
 	unsigned long start, end, pfn;
-	vm_fault_t ret = VM_FAULT_SIGBUS;
 	struct parker_part *part;
+	vm_fault_t ret;
 
-	down_read(&parker_view);
+	guard(rwsem_read)(&parker_view);
 	part = parker_holder(vmf->pgoff, &start, &end);
 	if (!part || part->serial != (unsigned long)vma->vm_private_data)
-		goto out;
+		return VM_FAULT_SIGBUS;
 	start = max3(start, vma->vm_pgoff, round_down(vmf->pgoff, PTRS_PER_PTE));
 	end = min3(end, vma->vm_pgoff + vma_pages(vma), round_down(vmf->pgoff, PTRS_PER_PTE) + PTRS_PER_PTE);
 
 	ret = vmf_insert_pfn(vma, vmf->address, vmf->pgoff);
 	for (pfn = start; pfn < end && ret == VM_FAULT_NOPAGE; pfn++)
 		ret = vmf_insert_pfn(vma, vma->vm_start + PFN_PHYS(pfn - vma->vm_pgoff), pfn);
-out:
-	up_read(&parker_view);
 	return ret;
 }
 
@@ -136,10 +134,10 @@ static int parker_mmap(struct file *file, struct vm_area_struct *vma)
 		return -EPERM;
 	if (is_cow_mapping(vma->vm_flags))
 		return -EINVAL;
-	down_read(&parker_view);
-	part = parker_holder(vma->vm_pgoff, &start, &end);
-	vma->vm_private_data = (void *)(unsigned long)(part ? part->serial : 0);
-	up_read(&parker_view);
+	scoped_guard(rwsem_read, &parker_view) {
+		part = parker_holder(vma->vm_pgoff, &start, &end);
+		vma->vm_private_data = (void *)(unsigned long)(part ? part->serial : 0);
+	}
 	parker_vm_flags_set(vma, VM_PFNMAP | VM_IO | VM_DONTEXPAND | VM_DONTDUMP | VM_DONTCOPY);
 	vma->vm_ops = &vm_ops;
 	return 0;

@@ -162,10 +162,12 @@ void parker_memory_show(unsigned long pfn, unsigned long nr);
 /* map.c */
 extern const struct file_operations parker_fops;
 void parker_unmap(u64 start, u64 bytes);
+bool parker_part_around(struct parker_part *part, unsigned long pfn, unsigned long *start, unsigned long *end);
 
 /* device.c */
 parker_command parker_take_devices, parker_give_devices;
 u64 parker_pci_id(struct pci_dev *pdev);
+bool parker_same_bus(u64 one, u64 other);
 struct parker_fn *parker_fn_find(struct list_head *fns, u64 id);
 bool parker_bus_whole(struct pci_bus *bus, struct list_head *held, struct list_head *set);
 int parker_devices_whole(struct parker_part *part);

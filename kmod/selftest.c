@@ -81,6 +81,67 @@ static void __init parker_test_holds(void)
 	kfree(part);
 }
 
+static void __init parker_test_around(void)
+{
+	static const struct {
+		const char *row;
+		unsigned long pfn, start, end; /* 0: not held */
+	} rows[] __initconst = {
+		{ "slice's first", 0x10, 0x10, 0x19 },
+		{ "slice's last", 0x18, 0x10, 0x19 },
+		{ "before the slice", 0xf, 0, 0 },
+		{ "behind the slice", 0x19, 0, 0 },
+		{ "range's first", 0x200, 0x200, 0x400 },
+		{ "range's last", 0x3ff, 0x200, 0x400 },
+		{ "second range", 0x400, 0x400, 0x500 },
+		{ "behind both", 0x500, 0, 0 },
+		{ "last frame", ~0ul, 0, 0 },
+	};
+	struct parker_part *part = kzalloc(sizeof(*part), GFP_KERNEL);
+	unsigned long start, end;
+	unsigned int i;
+	bool held;
+
+	if (!part)
+		return;
+	part->slice = 0x10000;
+	part->nr_ranges = 2;
+	part->ranges[0] = (struct parker_range){ .start = SZ_2M, .bytes = SZ_2M };
+	part->ranges[1] = (struct parker_range){ .start = SZ_4M, .bytes = SZ_1M };
+	for (i = 0; i < ARRAY_SIZE(rows); i++) {
+		held = parker_part_around(part, rows[i].pfn, &start, &end);
+		EXPECT(rows[i].row, held == !!rows[i].end);
+		EXPECT(rows[i].row, !held || (start == rows[i].start && end == rows[i].end));
+	}
+	kfree(part);
+}
+
+static void __init parker_test_buses(void)
+{
+	EXPECT("same bus", parker_same_bus(PARKER_PCI(0, 1, 0), PARKER_PCI(0, 1, 0xff)));
+	EXPECT("next bus", !parker_same_bus(PARKER_PCI(0, 1, 0xff), PARKER_PCI(0, 2, 0)));
+	EXPECT("another domain", !parker_same_bus(PARKER_PCI(0, 1, 0), PARKER_PCI(0x10000, 1, 0)));
+	EXPECT("domain above 16 bits", parker_same_bus(PARKER_PCI(0x10000, 1, 0), PARKER_PCI(0x10000, 1, 1)));
+}
+
+/* Whose memory may be given back. */
+static void __init parker_test_reach(void)
+{
+	struct parker_part *part = kzalloc(sizeof(*part), GFP_KERNEL);
+	struct parker_fn *fn = kzalloc(sizeof(*fn), GFP_KERNEL);
+
+	if (part && fn) {
+		INIT_LIST_HEAD(&part->fns);
+		EXPECT("no function", !parker_devices_reach(part));
+		list_add(&fn->link, &part->fns);
+		EXPECT("not used yet", !parker_devices_reach(part));
+		fn->used = true;
+		EXPECT("used, not confined", parker_devices_reach(part));
+	}
+	kfree(fn);
+	kfree(part);
+}
+
 static void __init parker_test_apic_ids(void)
 {
 	static const struct {
@@ -109,6 +170,9 @@ int __init parker_selftest(void)
 {
 	parker_test_names();
 	parker_test_holds();
+	parker_test_around();
+	parker_test_buses();
+	parker_test_reach();
 	parker_test_apic_ids();
 	pr_info("self-test: %u failures\n", failures);
 	return failures ? -EINVAL : 0;
