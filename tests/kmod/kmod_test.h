@@ -45,7 +45,7 @@ double seconds(void);
 void monitor(const char *command); /* of the emulator */
 
 /* application.c */
-extern const char spin_start[], spin_end[], exit_start[], exit_end[];
+extern const char spin_start[], spin_end[], exit_start[], exit_end[], nmi_start[], nmi_end[];
 #define OFFSET_TABLES 0x1000
 #define OFFSET_PARAMS 0x6000
 #define OFFSET_ENTRY  0x7000
@@ -83,11 +83,16 @@ void test_dispatch(uint64_t host);
 void test_unprivileged(void);
 void test_create(void);
 void test_cpus(void);
+void test_eject(void);
+void test_probing(void);
 void test_memory(void);
 void print_speed(void);
 void test_busy(void);
 void test_rounds(void);
 void test_start(void);
+void test_stuck(void);
+void test_interrupted(void);
+void test_two_callers(void);
 void test_reset_between_runs(void);
 void test_devices(bool iommu);
 void test_hidden(void);

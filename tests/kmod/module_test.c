@@ -28,11 +28,16 @@ int main(void)
 	test_unprivileged();
 	test_create();
 	test_cpus();
+	test_two_callers();
 	test_memory();
 	test_busy();
 	print_speed();
 	test_rounds();
 	test_start();
+	test_stuck();
+	test_interrupted();
+	test_probing();
+	test_eject();
 	test_reset_between_runs();
 	test_devices(iommu);
 	test_hidden();
