@@ -97,5 +97,7 @@ void test_reset_between_runs(void);
 void test_devices(bool iommu);
 void test_hidden(void);
 void test_dma(bool iommu);
+void kdump_crash(const char *kernel, const char *initrd);
+void kdump_look(void);
 
 #endif

@@ -14,16 +14,25 @@
 
 #include "kmod_test.h"
 
-int main(void)
+/* `module_test crash KERNEL INITRD` and, in that kernel, `module_test look` are the test of the crash dump. */
+int main(int argc, char **argv)
 {
 	bool iommu = strstr(slurp("/proc/cmdline"), "intel_iommu=on");
 	uint64_t host = strstr(slurp("/proc/cmdline"), "intremap=on") ? PARKER_HOST_IRQ_REMAPPING | PARKER_HOST_ISOLATED_MSI : 0;
 	int err;
 
 	machine_setup();
+	if (argc == 2 && !strcmp(argv[1], "look")) {
+		kdump_look();
+		return failures != 0;
+	}
 	fd = open("/dev/parker", O_RDWR | O_CLOEXEC);
 	if (!CHECK("open", fd >= 0, "%d", errno))
 		return 1;
+	if (argc == 4 && !strcmp(argv[1], "crash")) {
+		kdump_crash(argv[2], argv[3]);
+		return 1;
+	}
 	test_dispatch(host);
 	test_unprivileged();
 	test_create();
