@@ -5,8 +5,10 @@ The mirrors are those that the machine's own apt is configured for; whatever els
 """
 
 import functools
+import lzma
 import pathlib
 import re
+import struct
 import subprocess
 import time
 
@@ -137,6 +139,23 @@ class Kernel:
     @property
     def image(self) -> pathlib.Path:
         return self.tree / f"boot/vmlinuz-{self.release}"
+
+    @functools.cached_property
+    def vmlinux(self) -> pathlib.Path:
+        """What is packed in the image, which QEMU starts by its PVH entry. It runs where it was linked to, without KASLR."""
+
+        def make(path: pathlib.Path) -> None:
+            image = self.image.read_bytes()
+            setup_sectors = image[0x1F1]  # the fields: Documentation/arch/x86/boot.rst
+            offset, length = struct.unpack_from("<II", image, 0x248)
+            start = (setup_sectors + 1) * 512 + offset
+            packed = image[start : start + length - 4]  # its last four bytes are the size
+            if packed.startswith(b"\xfd7zXZ"):
+                path.write_bytes(lzma.decompress(packed))
+            else:
+                path.write_bytes(subprocess.run(["zstd", "-dcq"], input=packed, capture_output=True, check=True).stdout)
+
+        return paths.cached(f"vmlinux/{self.name}-{paths.digest(self.version)}", make)
 
     @property
     def modules(self) -> pathlib.Path:

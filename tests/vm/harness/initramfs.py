@@ -13,8 +13,8 @@ from .debian import Archive, Kernel
 BUSYBOX = pathlib.Path("/bin/busybox")
 VM = pathlib.Path(__file__).resolve().parents[1]
 
-# What root disks need, and what an application kernel's drive, power button and network need.
-ROOT_MODULES = ["virtio_pci", "virtio_blk", "nvme", "crc32c_generic", "crc32c_intel", "ext4"]
+# What root disks need and who goes there by ssh, and what an application kernel's drive, power button and network need.
+ROOT_MODULES = ["virtio_pci", "virtio_blk", "virtio_net", "nvme", "crc32c_generic", "crc32c_intel", "ext4"]
 APPLICATION_MODULES = ["nvme", "virtio_pci", "virtio_blk", "crc32c_generic", "crc32c_intel", "ext4", "button", "evdev",
                        "e1000e", "virtio_net", "nd_e820", "nd_pmem", "erofs"]
 
@@ -91,10 +91,14 @@ def root(kernel: Kernel) -> pathlib.Path:
     return paths.cached(f"initramfs/root-{kernel.release}-{_inputs(kernel, ROOT_MODULES, init)}", make)
 
 
+def _jobs() -> list[pathlib.Path]:
+    return sorted(f for f in (VM / "jobs").iterdir() if f.is_file())
+
+
 def application(kernel: Kernel) -> pathlib.Path:
     """An application kernel's: runs the job that its command line names and obeys the power button."""
     init = VM / "init-application"
-    jobs = sorted(f for f in (VM / "jobs").iterdir() if f.is_file())
+    jobs = _jobs()
 
     def make(path: pathlib.Path) -> None:
         cpio = _base(kernel, APPLICATION_MODULES, init)

@@ -1,7 +1,9 @@
 # SPDX-License-Identifier: LGPL-2.1-or-later
 """What this tree builds, as a tar that a machine lays over its root file system while it boots."""
 
+import atexit
 import fcntl
+import functools
 import os
 import pathlib
 import shutil
@@ -36,8 +38,43 @@ def module(kernel: Kernel) -> pathlib.Path:
     return work / "parker.ko"
 
 
-def _install_module(root: pathlib.Path, kernel: Kernel) -> None:
-    """The module and the indexes that modprobe then needs, beside the kernel's own modules."""
+_kernels: dict[str, Kernel] = {}  # by name, as one is no key of a cache
+
+
+@functools.cache
+def _scratch() -> pathlib.Path:
+    """A folder that is gone when this program ends."""
+    paths.ARTEFACTS.mkdir(parents=True, exist_ok=True)
+    folder = tempfile.mkdtemp(prefix="product-", dir=paths.ARTEFACTS)
+    atexit.register(shutil.rmtree, folder, ignore_errors=True)
+    return pathlib.Path(folder)
+
+
+def _root(name: str) -> pathlib.Path:
+    root = _scratch() / name
+    root.mkdir()
+    root.chmod(0o755)
+    return root
+
+
+@functools.cache
+def _installed() -> pathlib.Path:
+    """What `meson install` puts in place."""
+    root = _root("installed")
+    subprocess.run(["ninja", "-C", paths.BUILD, "--quiet"], check=True, stdin=subprocess.DEVNULL, stdout=subprocess.DEVNULL)
+    subprocess.run(["meson", "install", "-C", paths.BUILD, "--quiet", "--no-rebuild", "--strip", "--destdir", root],
+                   check=True, stdin=subprocess.DEVNULL, stdout=subprocess.DEVNULL)
+    if (root / "lib").is_dir():  # the machine's /lib is a link
+        shutil.copytree(root / "lib", root / "usr/lib", dirs_exist_ok=True, symlinks=True)
+        shutil.rmtree(root / "lib")
+    return root
+
+
+@functools.cache
+def _module_installed(name: str) -> pathlib.Path:
+    """The module and the indexes that modprobe then needs, beside the own modules of the kernel of this name."""
+    kernel = _kernels[name]
+    root = _root(f"module-{name}")
     target = root / "usr/lib/modules" / kernel.release
     with tempfile.TemporaryDirectory(dir=paths.CACHE) as scratch:
         tree = pathlib.Path(scratch) / "lib/modules" / kernel.release
@@ -52,37 +89,29 @@ def _install_module(root: pathlib.Path, kernel: Kernel) -> None:
         (target / "updates").mkdir(parents=True)
         for file in [*tree.glob("modules.*"), tree / "updates/parker.ko"]:
             shutil.copy2(file, target / file.relative_to(tree))
+    return root
 
 
 def disk(config: Config, daemon: bool = True) -> pathlib.Path:
     """A tar of the installed build, parker.ko for the boot kernel, and application kernels with their initramfs in
-    /boot."""
+    /boot. What machines have in common is made once."""
     kernel = Kernel(*config.kernel)
     applications = [Kernel(*names) for names in config.applications] or [kernel]
     paths.ARTEFACTS.mkdir(parents=True, exist_ok=True)
-    with open(paths.BUILD / ".product.lock", "w") as lock:
+    with open(paths.BUILD / ".product.lock", "w") as lock, tempfile.TemporaryDirectory(dir=_scratch()) as folder:
         fcntl.flock(lock, fcntl.LOCK_EX)
-        with tempfile.TemporaryDirectory(dir=paths.ARTEFACTS) as folder:
-            root = pathlib.Path(folder)
-            root.chmod(0o755)
-            if daemon:
-                subprocess.run(["ninja", "-C", paths.BUILD, "--quiet"], check=True, stdin=subprocess.DEVNULL,
-                               stdout=subprocess.DEVNULL)
-                subprocess.run(["meson", "install", "-C", paths.BUILD, "--quiet", "--no-rebuild", "--strip", "--destdir", root],
-                               check=True, stdin=subprocess.DEVNULL, stdout=subprocess.DEVNULL)
-            if (root / "lib").is_dir():  # the machine's /lib is a link
-                shutil.copytree(root / "lib", root / "usr/lib", dirs_exist_ok=True, symlinks=True)
-                shutil.rmtree(root / "lib")
-            _install_module(root, kernel)
-            boot = root / "boot"
-            boot.mkdir(exist_ok=True)
-            for application in applications:
-                shutil.copy2(initramfs.application(application), boot / f"application-{application.release}.img")
-                if application.release != kernel.release:
-                    shutil.copy2(application.image, boot)
-            for guest in [Kernel(*names) for names in config.guests]:
-                shutil.copy2(initramfs.root(guest), boot / f"guest-{guest.release}.img")
-            (boot / "application.img").symlink_to(f"application-{applications[0].release}.img")
-            tar = paths.ARTEFACTS / f"product-{paths.digest(config, os.getpid(), time.monotonic_ns())}.tar"  # each caller's own
-            subprocess.run(["tar", "-cf", tar, "--owner=0", "--group=0", "-C", root, "."], check=True)
+        _kernels[kernel.name] = kernel
+        roots = [*([_installed()] if daemon else []), _module_installed(kernel.name), pathlib.Path(folder)]
+        roots[-1].chmod(0o755)
+        boot = roots[-1] / "boot"
+        boot.mkdir()
+        for application in applications:
+            shutil.copy2(initramfs.application(application), boot / f"application-{application.release}.img")
+            if application.release != kernel.release:
+                shutil.copy2(application.image, boot)
+        for guest in [Kernel(*names) for names in config.guests]:
+            shutil.copy2(initramfs.root(guest), boot / f"guest-{guest.release}.img")
+        (boot / "application.img").symlink_to(f"application-{applications[0].release}.img")
+        tar = paths.ARTEFACTS / f"product-{paths.digest(config, os.getpid(), time.monotonic_ns())}.tar"  # each caller's own
+        subprocess.run(["tar", "-cf", tar, "--owner=0", "--group=0", *(word for root in roots for word in ("-C", root, "."))], check=True)
     return tar
