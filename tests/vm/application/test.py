@@ -8,6 +8,7 @@ import tempfile
 from harness import initramfs, machine, paths
 from harness.debian import Kernel
 
+LONG = True
 MACHINE = None  # each test makes its own
 
 

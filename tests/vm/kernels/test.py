@@ -14,8 +14,8 @@ MACHINE = Config(cpus=6, memory="6G", drives=2, applications=KERNELS)
 
 PARTITIONS = {"one": (1, "0000:01:00.0"), "four": (4, "0000:02:00.0")}  # name: CPUs, drive
 
-# Two kernels run at a time, on one CPU and on four: three pairs have each kernel once, five have each on both.
-PAIRS = int(os.environ.get("PARKER_PAIRS", "3"))
+# Two kernels run at a time, on one CPU and on four: two pairs have four of the kernels, five have each on both.
+PAIRS = int(os.environ.get("PARKER_PAIRS", "2"))
 
 # What the job `fates` does, one boot after the other: what parkerd calls it, and the unit's exit status.
 FATES = {"reboot": ("reboot", 133), "panic": ("panic", 1), "hang": ("hung", 1), "poweroff": ("success", 0)}

@@ -117,9 +117,10 @@ def cleanup(m: Machine) -> None:
     m.until("everything is back", lambda: holdings(m) == initially(m), 20)
 
 
-def test_start(m: Machine) -> None:
-    """systemctl start parker@db: a second kernel runs on two CPUs, 512 MiB and the drive"""
+def test_start_stop(m: Machine) -> None:
+    """systemctl start and stop parker@db: a second kernel runs on CPUs, memory and a drive; a clean power-off, all back, its file is there"""
     before = initially(m)
+    empty_drive(m)
     processors = int(m.out("nproc"))
     start(m)
     assert state(m) == 's "active"', state(m)
@@ -135,13 +136,6 @@ def test_start(m: Machine) -> None:
     m.until("the heart goes on beating", lambda: heartbeat(m) > beats + 2, 30)
     assert re.search(r"^\W*db\b.*\bactive\b", m.out("parkerctl list"), re.M), m.out("parkerctl list")
     assert m.out("parkerctl status db")
-
-
-def test_stop(m: Machine) -> None:
-    """systemctl stop parker@db: a clean power-off, all back, and the drive holds what the application kernel wrote"""
-    initially(m)
-    empty_drive(m)
-    start(m)
     reported(m)
     stop(m)
     assert_all_back(m)
@@ -157,7 +151,7 @@ def test_stop(m: Machine) -> None:
 
 
 BUSY = """
-busy() { end=$(($(date +%s) + 60)); n=0
+busy() { end=$(($(date +%s) + 30)); n=0
     while [ $(date +%s) -lt $end ]; do "$@" || echo wrong; n=$((n + 1)); done; echo "$1 rounds=$n"; }
 sum=$(seq 5000 | md5sum)
 compute() { [ "$(seq 5000 | md5sum)" = "$sum" ]; }
@@ -168,7 +162,7 @@ for cpu in $(seq $(nproc)); do busy compute & done; busy store; wait
 
 
 def test_both_work(m: Machine) -> None:
-    """Both kernels compute and write for a minute; every sum is right, no oops, no lost interrupt"""
+    """Both kernels compute and write for half a minute; every sum is right, no oops, no lost interrupt"""
     initially(m)
     empty_drive(m)
     start(m, job="work")
@@ -176,7 +170,7 @@ def test_both_work(m: Machine) -> None:
     ours = m.run(f"bash -c {shlex.quote(BUSY)}", timeout=240).stdout
     assert "wrong" not in ours and ours.count("compute rounds=") == 2 and "store rounds=" in ours, ours
     assert int(re.search(r"store rounds=(\d+)", ours)[1]) > 3, ours
-    assert heartbeat(m) > beats + 10, "the heart stood still"
+    assert heartbeat(m) > beats + 5, "the heart stood still"
     assert state(m) == 's "active"', state(m)
     stop(m)
     assert_all_back(m)

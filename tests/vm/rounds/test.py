@@ -8,7 +8,7 @@ from harness.machine import Config, Machine
 from road.test import manifest
 
 MACHINE = Config(cpus=8, memory="4G", drives=2, applications=(("bookworm", "cloud-amd64"), ("bookworm", "amd64")))
-ROUNDS = int(os.environ.get("PARKER_ROUNDS", "3"))
+ROUNDS = int(os.environ.get("PARKER_ROUNDS", "2"))
 
 MANIFEST = """\
 apiVersion: parker/v1

@@ -6,6 +6,7 @@ import re
 
 from harness.debian import Kernel
 from harness.machine import Config, Machine
+from harness.scenario import long
 from road.test import SHORT_HEARTBEAT, assert_all_back, cleanup, empty_drive, initially, manifest, reported, stop  # noqa: F401 - cleanup is ours, too
 
 CRASHES = "/var/lib/parker/crash"
@@ -114,6 +115,7 @@ def test_6_1(m: Machine) -> None:
     log_is_dmesg(m, *KERNELS[1])
 
 
+@long
 def test_6_1_rt(m: Machine) -> None:
     """Debian 12's 6.1 PREEMPT_RT: all the same"""
     log_is_dmesg(m, *KERNELS[2])

@@ -10,6 +10,7 @@ from harness import initramfs, machine, paths
 from harness.machine import Machine
 from road.test import cleanup, empty_drive, reported, start, stop  # noqa: F401  (the runner finds cleanup here)
 
+LONG = True
 IDLE = 5  # seconds
 MANY = '"name: p$n" "apiVersion: parker/v1" "cpus: {count: 1}" "memory: {size: 256MiB}" "kernel: {image: /boot/vmlinuz}"'
 

@@ -6,6 +6,7 @@ import time
 from harness.machine import Config, Machine
 from road.test import assert_all_back, cleanup, heartbeat, initially, start  # noqa: F401  (the runner finds cleanup here)
 
+LONG = True
 MACHINE = Config(parallel=True)
 
 
