@@ -20,8 +20,6 @@ PAIRS = int(os.environ.get("PARKER_PAIRS", "2"))
 # What the job `fates` does, one boot after the other: what parkerd calls it, and the unit's exit status.
 FATES = {"reboot": ("reboot", 133), "panic": ("panic", 1), "hang": ("hung", 1), "poweroff": ("success", 0)}
 
-table: dict[str, dict[str, str]] = {}  # row of a kernel and a number of CPUs: fate: what was seen
-
 
 def online(m: Machine) -> str:
     return m.out("cat /sys/devices/system/cpu/online")
@@ -81,12 +79,13 @@ def every_fate(m: Machine, pair: int) -> None:
     m.run("systemctl stop parker@one parker@four", timeout=120)
     assert online(m) == before
     assert m.out("cut -d' ' -f1 /proc/uptime") and m.responds()
+    seen = {name: ends(m, name, since) for name in kernels}
+    print(f"     {'kernel':30}", *(f"{fate:12}" for fate in FATES))
     for name, kernel in kernels.items():
-        seen = ends(m, name, since)
-        row = table.setdefault(f"{kernel.release}, {PARTITIONS[name][0]} CPU", {})
-        for (fate, expected), got in zip(FATES.items(), [*seen, ("nothing", -1)], strict=False):
-            row[fate] = "ok" if got == expected else f"{got[0]}/{got[1]}"
-        assert seen == list(FATES.values()), f"{name}: {seen}"
+        row = ["ok" if got == expected else f"{got[0]}/{got[1]}"
+               for expected, got in zip(FATES.values(), [*seen[name], *[("nothing", -1)] * len(FATES)], strict=False)]
+        print(f"     {f'{kernel.release}, {PARTITIONS[name][0]} CPU':30}", *(f"{fate:12}" for fate in row), flush=True)
+    assert seen == {name: list(FATES.values()) for name in kernels}, seen
 
 
 def test_5_10_and_6_1_cloud(m: Machine) -> None:
@@ -123,11 +122,3 @@ def test_no_way_out(m: Machine) -> None:
     m.run("systemctl start parker@one parker@four", timeout=120)
     m.until("both have ended", lambda: ends(m, "one", since)[:1] == [("reboot", 133)] and ends(m, "four", since)[:1] == [("hung", 1)], 90)
     assert float(m.out("cut -d' ' -f1 /proc/uptime")) > uptime
-
-
-def test_table(m: Machine) -> None:
-    """The whole table"""
-    print(f"     {'kernel':30}", *(f"{fate:12}" for fate in FATES))
-    for row, seen in table.items():
-        print(f"     {row:30}", *(f"{seen.get(fate, '-'):12}" for fate in FATES), flush=True)
-    assert len(table) == PAIRS * len(PARTITIONS)
