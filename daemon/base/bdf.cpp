@@ -30,21 +30,27 @@ std::optional<unsigned> take(std::string_view& text, std::size_t digits, std::st
 
 std::optional<Bdf> Bdf::parse(std::string_view text)
 {
+    constexpr std::size_t least_digits = 4;
+    constexpr std::size_t most_digits = 8;
+    const auto digits = std::clamp(text.find(':'), least_digits, most_digits);
     const auto colons = std::ranges::count(text, ':');
-    const auto domain = colons == 2 ? take(text, 4, ":") : std::optional{0U};
+    const auto domain = colons == 2 ? take(text, digits, ":") : std::optional{0U};
     const auto bus = take(text, 2, ":");
     const auto device = take(text, 2, ".");
     const auto function = take(text, 1, "");
     if (!domain || !bus || !device || !function || !text.empty() || *device > 31 || *function > 7)
         return std::nullopt;
-    return Bdf{static_cast<std::uint16_t>(*domain), static_cast<std::uint8_t>(*bus), static_cast<std::uint8_t>(*device),
+    return Bdf{*domain, static_cast<std::uint8_t>(*bus), static_cast<std::uint8_t>(*device),
                static_cast<std::uint8_t>(*function)};
 }
 
 std::string Bdf::to_string() const
 {
     std::string text;
-    put(text, domain, 4);
+    unsigned digits = 4;
+    while (digits < 8 && domain >> (4 * digits) != 0)
+        ++digits;
+    put(text, domain, digits);
     put(text += ':', bus, 2);
     put(text += ':', device, 2);
     put(text += '.', function, 1);

@@ -58,10 +58,6 @@ ConfigSpace::Bridge parse_bridge(std::string_view bytes)
 
 void walk_capabilities(std::string_view bytes, ConfigSpace& space)
 {
-    if (bytes.size() < legacy_bytes) {
-        space.capabilities_hidden = true;
-        return;
-    }
     std::size_t at = get<std::uint8_t>(bytes, capabilities_at) & 0xfcU;
     for (unsigned seen = 0; at >= header_bytes && seen < max_capabilities; ++seen) {
         const auto id = get<std::uint8_t>(bytes, at);
@@ -80,7 +76,10 @@ std::optional<ConfigSpace> parse_config_space(std::string_view bytes)
     space.header_type = get<std::uint8_t>(bytes, header_type_at) & 0x7f; // bit 7: has several functions
     if (space.header_type == 1 && get<std::uint8_t>(bytes, secondary_bus_at) != 0)
         space.bridge = parse_bridge(bytes);
-    if ((get<std::uint16_t>(bytes, status_at) & status_capabilities) != 0)
+    space.lists_capabilities = (get<std::uint16_t>(bytes, status_at) & status_capabilities) != 0;
+    // Every function of PCI Express has a list: the head of one that says it has none is no proof.
+    space.capabilities_hidden = bytes.size() < legacy_bytes;
+    if (space.lists_capabilities && !space.capabilities_hidden)
         walk_capabilities(bytes, space);
     return space;
 }

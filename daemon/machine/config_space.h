@@ -23,7 +23,8 @@ struct ConfigSpace {
     std::uint8_t header_type = 0;
     std::optional<Bridge> bridge;     // PCI-to-PCI bridges with a bus behind them
     bool has_msi = false;             // MSI or MSI-X
-    bool capabilities_hidden = false; // there is a list of them, behind the bytes that were to be had
+    bool lists_capabilities = false;  // so the header says
+    bool capabilities_hidden = false; // whatever there is lies behind the bytes that were to be had
 };
 
 inline constexpr std::size_t header_bytes = 64; // PCI Local Bus 3.0, 6.1

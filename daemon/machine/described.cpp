@@ -3,7 +3,6 @@
 
 #include <algorithm>
 #include <filesystem>
-#include <limits>
 #include <optional>
 
 #include "base/error.h"
@@ -43,10 +42,9 @@ bool is_description(const std::string& text)
 
 std::optional<Bdf> to_bdf(const decltype(hwloc_obj_attr_u::pcidev)& pci)
 {
-    constexpr unsigned max_domain = std::numeric_limits<decltype(Bdf::domain)>::max();
-    if (pci.domain > max_domain || pci.dev > 31 || pci.func > 7)
+    if (pci.dev > 31 || pci.func > 7)
         return std::nullopt;
-    return Bdf{static_cast<std::uint16_t>(pci.domain), pci.bus, pci.dev, pci.func};
+    return Bdf{pci.domain, pci.bus, pci.dev, pci.func};
 }
 
 bool is_pci_bridge(const hwloc_obj& object)

@@ -30,7 +30,7 @@ std::optional<Machine::Ecam> parse_name(std::string_view name)
         name.remove_prefix(9);
     else
         return std::nullopt;
-    const auto domain = text::number<std::uint16_t>(text::take_until(name, ' '), 16);
+    const auto domain = text::number<std::uint32_t>(text::take_until(name, ' '), 16);
     if (!name.starts_with("[bus ") || !name.ends_with(']'))
         return std::nullopt;
     name.remove_prefix(5);

@@ -1,9 +1,13 @@
 // SPDX-License-Identifier: LGPL-2.1-or-later
 #include "machine/hwloc_load.h"
 
+#include <unistd.h>
+
 #include <cstdlib>
 #include <functional>
+#include <string_view>
 #include <utility>
+#include <vector>
 
 #include "base/error.h"
 #include "machine/topology.h"
@@ -56,13 +60,17 @@ std::optional<std::string> export_xml(hwloc_topology_t topology)
     return xml;
 }
 
-// hwloc takes its orders from the environment, too. There, nobody but us has a say.
+// hwloc takes its orders from the environment, too, by some fifty names, and each version has others. There, nobody
+// but us has a say.
 void clear_environment()
 {
-    for (const auto* name : {"HWLOC_XMLFILE", "HWLOC_SYNTHETIC", "HWLOC_CPUID_PATH", "HWLOC_COMPONENTS",
-                             "HWLOC_THISSYSTEM", "HWLOC_FSROOT"})
-        if (std::getenv(name) != nullptr)
-            ::unsetenv(name);
+    constexpr std::string_view its_own = "HWLOC_";
+    std::vector<std::string> names;
+    for (auto** entry = environ; entry != nullptr && *entry != nullptr; ++entry)
+        if (const std::string_view variable{*entry}; variable.starts_with(its_own))
+            names.emplace_back(variable.substr(0, variable.find('=')));
+    for (const auto& name : names)
+        ::unsetenv(name.c_str());
 }
 
 void prepare_environment()

@@ -45,19 +45,39 @@ const Machine::PciFunction* Machine::root_port(const PciFunction& below) const
     return port;
 }
 
-const Machine::PciBus* Machine::bus(std::uint16_t domain, std::uint8_t number) const
+const Machine::PciBus* Machine::bus(std::uint32_t domain, std::uint8_t number) const
 {
     const auto found = std::ranges::find_if(
         buses, [domain, number](const PciBus& each) { return each.domain == domain && each.number == number; });
     return found == buses.end() ? nullptr : &*found;
 }
 
-std::optional<std::uint64_t> Machine::ecam_of(std::uint16_t domain, std::uint8_t bus) const
+std::optional<std::uint64_t> Machine::ecam_of(std::uint32_t domain, std::uint8_t bus) const
 {
     for (const auto& area : ecam)
         if (area.domain == domain && area.first_bus <= bus && bus <= area.last_bus)
             return area.start + (std::uint64_t{bus} - area.first_bus) * MiB;
     return std::nullopt;
+}
+
+bool Machine::is_on_node(unsigned cpu, unsigned id) const
+{
+    const auto* core = core_of(cpu);
+    const auto* of = node(id);
+    return (core != nullptr && core->node == id) || (of != nullptr && of->cpus.contains(cpu));
+}
+
+unsigned Machine::distance(const Node& from, const Node& to) const
+{
+    constexpr unsigned here = 10; // ACPI 6.5, 5.2.17: SLIT
+    constexpr unsigned shares_cpus = 15;
+    constexpr unsigned elsewhere = 20;
+    const auto index = static_cast<std::size_t>(&to - nodes.data());
+    if (index < from.distances.size())
+        return from.distances[index];
+    if (from.id == to.id)
+        return here;
+    return (from.cpus & to.cpus).empty() ? elsewhere : shares_cpus;
 }
 
 } // namespace parker

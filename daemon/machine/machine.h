@@ -66,21 +66,22 @@ struct Machine {
         bool is_bridge = false;
         std::optional<Bdf> parent; // the bridge that its bus hangs on; none on a root bus
         std::optional<unsigned> iommu_group;
-        bool has_msi = false; // MSI or MSI-X, which a partition needs
+        bool has_msi = false;  // MSI or MSI-X, which a partition needs
+        bool msi_known = true; // false: nobody could read its capabilities
         std::vector<Bar> bars;
         unsigned max_virtual = 0;             // virtual functions that it can have, SR-IOV
         unsigned virtual_functions = 0;       // and has now
         std::optional<Bdf> physical_function; // that it is a virtual one of
     };
     struct PciBus { // a bus behind a bridge
-        std::uint16_t domain = 0;
+        std::uint32_t domain = 0;
         std::uint8_t number = 0;
         Bdf bridge;
         Window memory; // the bridge's window, not prefetchable, below 4 GiB
         Window prefetchable;
     };
     struct Ecam { // PCI Firmware Specification 3.3, 4.1.2: 1 MiB of configuration space a bus
-        std::uint16_t domain = 0;
+        std::uint32_t domain = 0;
         std::uint8_t first_bus = 0;
         std::uint8_t last_bus = 0;
         std::uint64_t start = 0; // physical address of first_bus's MiB
@@ -95,7 +96,7 @@ struct Machine {
     std::vector<L3> l3;                 // ordered by id; empty: not known
     std::vector<CoreKind> kinds;        // ordered by efficiency; empty: not known
     CpuSet online;                      // each in a core
-    CpuSet possible;                    // and those that are offline
+    CpuSet possible;                    // and those that are offline; not those of sockets that nobody filled
     CpuSet disallowed;                  // online, but a cgroup keeps the reader from them
     CpuSet isolated;                    // from the boot kernel's scheduler
     CpuSet nohz_full;                   // without its timer tick
@@ -104,6 +105,8 @@ struct Machine {
     std::vector<PciFunction> functions; // ordered by address
     std::vector<PciBus> buses;
     std::vector<Ecam> ecam;
+    bool ecam_known = false; // false: neither the kernel nor the firmware could be asked
+    bool smt_off = false;    // by the boot kernel: second threads of cores cannot be brought online one by one
     bool iommu = false;      // DMA remapping is on
     bool iommu_known = true; // false: a snapshot that leaves it out
     bool interrupt_remapping = false;
@@ -120,8 +123,11 @@ struct Machine {
     const PciFunction* function(const Bdf& bdf) const;
     std::span<const PciFunction> functions_on_bus(const Bdf& bdf) const; // that of the function, with it
     const PciFunction* root_port(const PciFunction& function) const;     // none on a root bus
-    const PciBus* bus(std::uint16_t domain, std::uint8_t number) const;
-    std::optional<std::uint64_t> ecam_of(std::uint16_t domain, std::uint8_t bus) const; // that bus's MiB
+    const PciBus* bus(std::uint32_t domain, std::uint8_t number) const;
+    std::optional<std::uint64_t> ecam_of(std::uint32_t domain, std::uint8_t bus) const; // that bus's MiB
+    bool is_on_node(unsigned cpu, unsigned id) const;                                   // nodes may share their CPUs
+    // As the firmware has it; where it says nothing, what shares CPUs is nearer than what does not.
+    unsigned distance(const Node& from, const Node& to) const;
 };
 
 } // namespace parker

@@ -64,16 +64,19 @@ std::optional<ConfigSpace> read_config_space(const Files& device, std::size_t by
     return config ? parse_config_space(*config) : std::nullopt;
 }
 
-bool has_msi(const Files& device, const std::optional<ConfigSpace>& header)
+// nullopt: nobody can tell. A function that sleeps too deeply reads as all ones.
+std::optional<bool> has_msi(const Files& device, const std::optional<ConfigSpace>& header)
 {
     if (device.exists("msi_irqs"))
         return true;
-    if (!header || !header->capabilities_hidden)
-        return false;
-    const auto space = read_config_space(device, header_and_capabilities_bytes);
+    const auto space = header ? read_config_space(device, header_and_capabilities_bytes) : std::nullopt;
+    if (!space)
+        return std::nullopt;
+    if (!space->capabilities_hidden)
+        return space->has_msi;
     // Only root sees the capabilities. PCI Express demands MSI or MSI-X of whatever raises interrupts (PCI Express
     // Base Specification 6.0, 6.1.4), and sysfs knows a link speed of PCI Express functions alone.
-    return space && (space->has_msi || (space->capabilities_hidden && device.exists("max_link_speed")));
+    return space->lists_capabilities && device.exists("max_link_speed") ? std::optional{true} : std::nullopt;
 }
 
 // Class, IDs and driver stand in one file; what it lacks (it is closed to some, and left out of some snapshots) has
@@ -121,7 +124,9 @@ Machine::PciFunction read_function(const Files& device, const std::optional<Conf
         function.node = static_cast<unsigned>(*node);
     function.iommu_group = text::number<unsigned>(last_component(device.link("iommu_group")));
     function.is_bridge = is_bridge_class(function.class_code) || (header && header->header_type != 0);
-    function.has_msi = has_msi(device, header);
+    const auto msi = has_msi(device, header);
+    function.has_msi = msi.value_or(false);
+    function.msi_known = msi.has_value();
     if (const auto resource = device.read("resource"))
         function.bars = parse_bars(*resource);
     function.max_virtual = device.number<unsigned>("sriov_totalvfs").value_or(0);

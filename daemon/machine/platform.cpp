@@ -1,6 +1,9 @@
 // SPDX-License-Identifier: LGPL-2.1-or-later
 #include "machine/platform.h"
 
+#include <linux/magic.h>
+#include <sys/vfs.h>
+
 #include <optional>
 
 #include "machine/ecam.h"
@@ -43,17 +46,23 @@ std::optional<bool> interrupt_remapping(const Files& files)
     return std::nullopt;
 }
 
-std::vector<Machine::Ecam> read_ecam(const Files& files)
+std::optional<std::vector<Machine::Ecam>> read_ecam(const Files& files)
 {
     // What the kernel has accepted goes before what the firmware claims: the kernel checks that the area is reserved,
     // and knows machines whose table is wrong.
     if (const auto iomem = files.read("proc/iomem", iomem_limit))
         if (auto areas = parse_iomem_ecam(*iomem))
-            return std::move(*areas);
+            return areas;
     if (const auto table = files.read("sys/firmware/acpi/tables/MCFG"))
         if (auto areas = parse_mcfg(*table))
-            return std::move(*areas);
-    return {};
+            return areas;
+    return std::nullopt;
+}
+
+bool is_sysfs(const char* folder)
+{
+    struct statfs status {};
+    return ::statfs(folder, &status) == 0 && status.f_type == SYSFS_MAGIC;
 }
 
 std::string kernel_release(const Files& files)
@@ -85,7 +94,12 @@ void read_platform(const Files& files, bool is_live, Machine& machine)
     machine.kernel_cmdline = files.line("proc/cmdline");
     machine.vendor = files.line("sys/class/dmi/id/sys_vendor");
     machine.product = files.line("sys/class/dmi/id/product_name");
-    machine.ecam = read_ecam(files);
+    // Where somebody has put another /sys in the kernel's place, as containers and tests do, /proc/iomem is another
+    // machine's.
+    const bool is_one_machine = !is_live || is_sysfs("/sys");
+    const auto ecam = is_one_machine ? read_ecam(files) : std::nullopt;
+    machine.ecam = ecam.value_or(std::vector<Machine::Ecam>{});
+    machine.ecam_known = ecam.has_value();
     machine.vulnerabilities = vulnerabilities(files);
 
     // An IOMMU is listed there once the kernel drives it. Whether a device's own domain translates (the group's type

@@ -156,8 +156,13 @@ Machine read_machine(const MachineSource& source)
 
     read_topology(topology.load().get(), source.sysroot.string(), machine);
     machine.possible |= cpu_list(files, "possible");
+    // Firmware announces sockets that nobody filled: their CPUs are possible, and "offline" lists them, too.
+    if (const auto present = read_cpu_list(files, cpu_folder + std::string{"/present"}))
+        machine.possible = (machine.possible & *present) | machine.online;
     machine.isolated = cpu_list(files, "isolated") & machine.possible;
     machine.nohz_full = cpu_list(files, "nohz_full") & machine.possible;
+    // "off" or "forceoff", in whose words (kernel/cpu.c: smt_states).
+    machine.smt_off = files.line(cpu_folder + std::string{"/smt/control"}).ends_with("off");
     read_nodes(files, machine);
     assign_nodes(machine);
     if (!source.remembered.empty())

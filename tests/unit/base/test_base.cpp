@@ -100,8 +100,14 @@ TEST_CASE("PCI addresses")
     CHECK(Bdf::parse("0000:81:00.0")->to_string() == "0000:81:00.0");
     CHECK(Bdf::parse("81:1f.7")->to_string() == "0000:81:1f.7");
     CHECK(Bdf::parse("ABCD:ef:00.1")->to_string() == "abcd:ef:00.1");
-    for (const auto* text :
-         {"", "81:00", "81:20.0", "81:00.8", "0:81:00.0", "0000:81:00.0 ", "0000:81:0g.0", "+1:00.0"})
+    CHECK(Bdf::parse("10000:01:00.0")->to_string() == "10000:01:00.0"); // behind VMD
+    CHECK(Bdf::parse("10000:01:00.0")->domain == 0x10000);
+    CHECK(Bdf::parse("FFFFFFFF:01:00.0")->to_string() == "ffffffff:01:00.0");
+    CHECK(Bdf::parse("10000:01:00.0")->has_domain_of_software());
+    CHECK_FALSE(Bdf::parse("ffff:01:00.0")->has_domain_of_software());
+    CHECK(*Bdf::parse("ffff:ff:1f.7") < *Bdf::parse("10000:00:00.0"));
+    for (const auto* text : {"", "81:00", "81:20.0", "81:00.8", "0:81:00.0", "0000:81:00.0 ", "0000:81:0g.0", "+1:00.0",
+                             "100000000:01:00.0", "1000g:01:00.0", "10000::01:00.0", ":01:00.0"})
         CHECK_FALSE(Bdf::parse(text));
 }
 

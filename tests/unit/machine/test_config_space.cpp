@@ -123,6 +123,7 @@ TEST_CASE("MSI and MSI-X are found in the list of capabilities")
     SECTION("others than root see that there is a list, and no more")
     {
         CHECK(parse_config_space(config.substr(0, 64))->capabilities_hidden);
+        CHECK(parse_config_space(config.substr(0, 64))->lists_capabilities);
         CHECK_FALSE(parse_config_space(config)->capabilities_hidden);
     }
 }

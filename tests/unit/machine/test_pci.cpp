@@ -90,6 +90,22 @@ TEST_CASE("functions of other domains are functions")
     CHECK_FALSE(function(machine, "ffff:01:00.0").parent);
 }
 
+TEST_CASE("functions in a domain that software made are functions")
+{
+    const Sysroot sysroot;
+    sysroot.add_cpus(1);
+    add(sysroot, "", "0000:5d:05.5", "0", "0x010400"); // VMD
+    const std::string drive = "devices/pci0000:5d/0000:5d:05.5/pci10000:00/10000:00:02.0/10000:01:00.0";
+    sysroot.write("sys/" + drive + "/class", "0x010802\n");
+    sysroot.link("sys/bus/pci/devices/10000:01:00.0", "../../../" + drive);
+    const auto machine = read_machine({sysroot.path(), {}});
+    REQUIRE(machine.functions.size() == 2);
+    CHECK(function(machine, "10000:01:00.0").parent == Bdf::parse("10000:00:02.0"));
+    CHECK(function(machine, "10000:01:00.0").class_code == 0x010802);
+    CHECK(machine.functions_on_bus(*Bdf::parse("10000:01:00.0")).size() == 1);
+    CHECK(machine.functions_on_bus(*Bdf::parse("0000:01:00.0")).empty());
+}
+
 TEST_CASE("bridges in a circle have no root port and end")
 {
     const Sysroot sysroot;

@@ -154,7 +154,7 @@ TEST_CASE("PCI functions and the buses behind bridges are read")
     sysroot.add_cpus(2);
     add_pci(sysroot);
     const auto machine = read_machine({sysroot.path(), {}});
-    REQUIRE(machine.functions.size() == 3);
+    REQUIRE(machine.functions.size() == 4);
 
     const auto* drive = machine.function(*Bdf::parse("0000:01:00.0"));
     REQUIRE(drive);
@@ -198,20 +198,29 @@ TEST_CASE("without root, what is PCI Express counts as able to raise MSI")
     add_pci(sysroot);
     const std::string drive = "sys/devices/pci0000:00/0000:00:1c.0/0000:01:00.0/";
     auto header = config(64);
-    const auto has_msi = [&sysroot] {
-        return read_machine({sysroot.path(), {}}).function(*Bdf::parse("0000:01:00.0"))->has_msi;
+    const auto msi = [&sysroot]() -> std::optional<bool> {
+        const auto machine = read_machine({sysroot.path(), {}});
+        const auto* function = machine.function(*Bdf::parse("0000:01:00.0"));
+        CHECK((function->msi_known || !function->has_msi));
+        return function->msi_known ? std::optional{function->has_msi} : std::nullopt;
     };
     sysroot.write(drive + "config", header);
-    CHECK_FALSE(has_msi());
+    CHECK(msi() == std::nullopt);
     sysroot.write(drive + "max_link_speed", "8.0 GT/s PCIe\n");
-    CHECK_FALSE(has_msi()); // it says that it has no capability at all
+    CHECK(msi() == std::nullopt); // it says that it has no capability at all
     header[0x06] = 0x10;
     sysroot.write(drive + "config", header);
-    CHECK(has_msi());
+    CHECK(msi() == true);
     sysroot.remove(drive + "max_link_speed");
-    CHECK_FALSE(has_msi());
+    CHECK(msi() == std::nullopt);
+    sysroot.write(drive + "config", std::string(256, '\xff')); // it sleeps
+    CHECK(msi() == std::nullopt);
+    sysroot.remove(drive + "config");
+    CHECK(msi() == std::nullopt);
+    sysroot.write(drive + "config", config(256)); // all of it, and no capability
+    CHECK(msi() == false);
     sysroot.write(drive + "msi_irqs/24", "msix\n");
-    CHECK(has_msi());
+    CHECK(msi() == true);
 }
 
 TEST_CASE("interrupt remapping shows in the names of interrupt chips")
@@ -276,6 +285,11 @@ TEST_CASE("what the boot kernel keeps CPUs from, and what they are vulnerable to
     sysroot.write("sys/devices/system/cpu/vulnerabilities/l1tf", "Mitigation: \x1b[31m\n");
     sysroot.write("sys/devices/system/cpu/vulnerabilities/mds", "Vulnerable\n");
     const auto machine = read_machine({sysroot.path(), {}});
+    CHECK_FALSE(machine.smt_off);
+    sysroot.write("sys/devices/system/cpu/smt/control", "forceoff\n");
+    CHECK(read_machine({sysroot.path(), {}}).smt_off);
+    sysroot.write("sys/devices/system/cpu/smt/control", "on\n");
+    CHECK_FALSE(read_machine({sysroot.path(), {}}).smt_off);
     CHECK(machine.isolated.to_string() == "2-3");
     CHECK(machine.nohz_full.empty());
     CHECK((machine.possible - machine.online).to_string() == "7");
@@ -382,4 +396,73 @@ TEST_CASE("files of another kind and files beyond their limit are nothing")
     CHECK(files.list("folder") == std::vector<std::string>{"file"});
     CHECK(files.list("small").empty());
     CHECK(files.number<int>("small") == std::nullopt);
+}
+
+TEST_CASE("CPUs of sockets that nobody filled are none")
+{
+    const Sysroot sysroot;
+    sysroot.add_cpus(2, {7});
+    const std::string cpus = "sys/devices/system/cpu/";
+    sysroot.write(cpus + "possible", "0-31\n");
+    sysroot.write(cpus + "offline", "7-31\n");
+    CHECK(read_machine({sysroot.path(), {}}).possible.to_string() == "0-7");
+    sysroot.remove(cpus + "present"); // a snapshot that leaves it out
+    CHECK(read_machine({sysroot.path(), {}}).possible.to_string() == "0-31");
+}
+
+TEST_CASE("whether there is ECAM is known from what has addresses, or from the firmware")
+{
+    const Sysroot sysroot;
+    sysroot.add_cpus(1);
+    const auto read = [&sysroot] { return read_machine({sysroot.path(), {}}); };
+    CHECK_FALSE(read().ecam_known);
+    sysroot.write("proc/iomem", "00000000-00000000 : PCI MMCONFIG 0000 [bus 00-ff]\n"); // as everybody but root sees it
+    CHECK_FALSE(read().ecam_known);
+    sysroot.write("proc/iomem", "00001000-0009ffff : System RAM\n");
+    CHECK(read().ecam_known);
+    CHECK(read().ecam.empty());
+}
+
+TEST_CASE("no variable of hwloc's changes the machine")
+{
+    const Sysroot sysroot;
+    sysroot.add_cpus(2);
+    const Sysroot other;
+    other.add_cpus(1);
+    other.write("machine.xml", "rubbish");
+    for (unsigned cpu = 0; cpu < 8; ++cpu)
+        sysroot.write("sys/devices/system/cpu/cpu" + std::to_string(cpu) + "/cpu_capacity",
+                      cpu % 2 == 0 ? "1024\n" : "512\n");
+    const auto text = [](const Machine& machine) {
+        auto all = cores_text(machine) + machine.online.to_string();
+        for (const auto& kind : machine.kinds)
+            all += " " + kind.cpus.to_string() + ":" + std::to_string(kind.efficiency.value_or(99));
+        return all;
+    };
+    const auto as_it_is = text(read_machine({sysroot.path(), {}}));
+    const auto live = text(read_machine({"/", {}}));
+    const auto folder = other.path().string();
+    const auto file = folder + "/machine.xml";
+    const auto [name, value] =
+        GENERATE_COPY(table<const char*, std::string>({{"HWLOC_FSROOT", folder},
+                                                       {"HWLOC_XMLFILE", file},
+                                                       {"HWLOC_SYNTHETIC", "node:4 core:4 pu:1"},
+                                                       {"HWLOC_COMPONENTS", "synthetic,stop"},
+                                                       {"HWLOC_COMPONENTS", "no_os,stop"},
+                                                       {"HWLOC_COMPONENTS", "-linux,stop"},
+                                                       {"HWLOC_CPUKINDS_RANKING", "none"},
+                                                       {"HWLOC_PLUGINS_PATH", folder},
+                                                       {"HWLOC_DUMPED_HWDATA_DIR", folder},
+                                                       {"HWLOC_THISSYSTEM", "0"},
+                                                       {"HWLOC_ALLOW", "all"},
+                                                       {"HWLOC_CPUID_PATH", folder},
+                                                       {"HWLOC_DEBUG_SORT_CHILDREN", "1"},
+                                                       {"HWLOC_KEEP_NVIDIA_GPU_NUMA_NODES", "0"}}));
+    CAPTURE(name, value);
+    ::setenv(name, value.c_str(), 1);
+    CHECK(text(read_machine({sysroot.path(), {}})) == as_it_is);
+    ::setenv(name, value.c_str(), 1);
+    CHECK(text(read_machine({"/", {}})) == live);
+    CHECK(std::getenv(name) == nullptr);
+    ::unsetenv(name);
 }
