@@ -49,6 +49,8 @@ constexpr auto table = std::to_array<CodeInfo>({
     {Code::shared_bus, "shared-bus", "SharedBus", 6, false},
     {Code::device_busy, "device-busy", "DeviceBusy", 6, true},
     {Code::no_msi, "no-msi", "NoMsi", 6, false},
+    {Code::no_ecam, "no-ecam", "NoEcam", 6, false},
+    {Code::sr_iov, "sr-iov", "SrIov", 6, false},
     {Code::no_low_slice, "no-low-slice", "NoLowSlice", 6, true},
     {Code::dma_unconfined, "dma-unconfined", "DmaUnconfined", 6, false},
     {Code::interrupt_remapping, "interrupt-remapping", "InterruptRemapping", 6, false},

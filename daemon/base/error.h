@@ -51,7 +51,9 @@ enum class Code {
     bridge,
     shared_bus,
     device_busy,
-    no_msi, // the function has neither MSI nor MSI-X
+    no_msi,  // the function has neither MSI nor MSI-X
+    no_ecam, // its bus has no memory-mapped configuration space of the machine's
+    sr_iov,  // it is a virtual function, or has some
     no_low_slice,
     dma_unconfined,
     interrupt_remapping,

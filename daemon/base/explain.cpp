@@ -130,9 +130,9 @@ std::string_view explain(Code code)
                "/etc/initramfs-tools/initramfs.conf shrinks Debian's a lot.";
 
     case Code::no_such_cpu:
-        return "The manifest names a CPU that this machine does not have, or that is offline. `parkerctl host` and "
-               "`lscpu "
-               "-e` list the CPUs. With `count` instead of `list`, parkerd chooses by itself.";
+        return "The manifest names a CPU that this machine does not have. `parkerctl host` and `lscpu -e` list the "
+               "CPUs. Those of sockets that nobody filled are possible to the kernel, but not there. With `count` "
+               "instead of `list`, parkerd chooses by itself.";
     case Code::boot_cpu:
         return "The CPU that the machine booted on, and the other threads of its core, must stay with the boot kernel: "
                "stopping it would reset the machine. It is CPU 0 nearly everywhere; `parkerctl host` marks it. Choose "
@@ -143,11 +143,11 @@ std::string_view explain(Code code)
                "kernel could not release it. The finding says who holds it. Stop that partition or choose other CPUs; "
                "`sharing: threads` allows two kernels to share a core, at the price of isolation.";
     case Code::not_enough_cpus:
-        return "There are not enough free CPUs for the manifest's `count`, counting whole cores and leaving the boot "
-               "kernel "
-               "its own. `parkerctl host` shows who has which. Ask for fewer, stop another partition, drop `node`, or "
-               "allow "
-               "`sharing: threads`.";
+        return "There are not enough free CPUs for the manifest's `count`, counting whole cores and leaving the "
+               "boot kernel its own; or there are, but in cores of a size that does not come to that number, as "
+               "for three CPUs where cores have two. `parkerctl host` shows the cores, `parkerctl list` who holds "
+               "which. The finding says what would fit: fewer CPUs, another number, no `node`, or `sharing: "
+               "threads`.";
     case Code::no_such_node:
         return "The manifest names a NUMA node that the machine does not have, or one without what is wanted of it: "
                "some "
@@ -183,22 +183,35 @@ std::string_view explain(Code code)
                "finding "
                "names them), or move the card to another slot.";
     case Code::device_busy:
-        return "The device is in use: it belongs to another partition, or the boot kernel cannot let go of it because "
-               "it is "
-               "mounted, part of a RAID or LVM set, or the machine's own network link. The finding says what holds it. "
-               "Unmount or stop that first; parkerd never takes a device that is in use.";
+        return "The device is in use: it belongs to another partition, or the boot kernel uses it. A drive that is "
+               "mounted, swapped to, or part of a RAID, LVM or ZFS set is never taken; unmount or stop that first. "
+               "The machine's own network link, alone or below a bond, bridge or VLAN, is never chosen by its "
+               "kind, and `parkerctl plan` warns of it where it is named by its address: without it, the machine "
+               "may be out of reach. A link that is merely up is chosen last, with a warning. The finding says "
+               "what holds the device and, where a kind was asked for, what is in the way of each device of that "
+               "kind.";
     case Code::no_msi:
-        return "The function has neither MSI nor MSI-X, only the shared interrupt lines of old, and those belong to "
-               "the boot "
-               "kernel: a partition cannot get interrupts from it. `lspci -vv -s ADDRESS` lists a function's "
-               "capabilities. "
-               "Assign another function.";
+        return "The function has neither MSI nor MSI-X, only the shared interrupt lines of old, and those belong "
+               "to the boot kernel: a partition cannot get interrupts from it. Assign another function. As a "
+               "warning: nobody could read whether it has them, as the kernel shows them to root alone, or because "
+               "the function sleeps. `lspci -vv -s ADDRESS` lists a function's capabilities, as root.";
+    case Code::no_ecam:
+        return "The device's bus has no memory-mapped configuration space (ECAM) that the machine knows of, and a "
+               "partition's kernel has no other way to its devices. The boot kernel lists what there is in "
+               "/proc/iomem, as PCI ECAM or PCI MMCONFIG; with `pci=nommconf`, or a firmware without the table "
+               "MCFG, there is none. Drives behind Intel VMD, in domains from 10000 on, never have it: the space "
+               "that VMD gives them is a part of VMD's own memory, and their interrupts are VMD's. With VMD "
+               "switched off in the firmware's setup, such a drive is a device like others, at another address.";
+    case Code::sr_iov:
+        return "The function is a virtual one (SR-IOV), or has virtual ones. A virtual function cannot go to a "
+               "partition: a kernel that looks at its bus does not find it, and it is gone when the driver of its "
+               "physical function is. A function that has virtual ones cannot go while it has them: they would go "
+               "with it, whoever uses them. `echo 0 > /sys/bus/pci/devices/ADDRESS/sriov_numvfs` takes them away; "
+               "the physical function can then be assigned as a whole.";
     case Code::no_low_slice:
-        return "Each partition needs a slice of memory below 1 MiB to start its CPUs in, and there is none left. This "
-               "bounds "
-               "a machine to about sixteen partitions, fewer where the firmware keeps much of it. Stop a partition "
-               "that "
-               "holds resources.";
+        return "Each partition needs a slice of memory below 1 MiB to start its CPUs in, and there is none left. "
+               "This bounds a machine to about 14 partitions at a time, fewer where the firmware keeps much of it; "
+               "those that hold nothing need none. Stop a partition that holds resources.";
     case Code::dma_unconfined:
         return "The manifest says `isolation.dma: required`, but the machine cannot confine this device: it has no "
                "IOMMU, it "

@@ -57,29 +57,48 @@ HostReport::HostReport(const Machine& machine, bool module)
 {
 }
 
-// Why a partition cannot have the function, as planning it alone would say.
-HostReport::Verdict HostReport::judge(const Machine::PciFunction& function) const
+// What planning the function would say, with all of its bus: each has its place among those as the finding's line.
+Findings HostReport::plan(const Machine::PciFunction& function) const
 {
     Manifest manifest;
-    for (const auto& other : machine_.functions_on_bus(function.bdf)) // a bus goes as a whole
+    unsigned line = 0;
+    for (const auto& other : machine_.functions_on_bus(function.bdf)) {
+        ++line;
         if (function.parent || other.bdf == function.bdf)
-            manifest.devices.push_back({.at = {}, .pci = other.bdf});
+            manifest.devices.push_back({.at = {.file = {}, .line = line, .column = 1}, .pci = other.bdf});
+    }
     Findings findings;
     Complaints complaints{manifest, findings};
     (void)room_.choose(manifest, {}, complaints);
-    const auto error = std::ranges::find(findings, Severity::error, &Finding::severity);
-    if (error != findings.end())
+    return findings;
+}
+
+// Why a partition cannot have the function: for its own sake, or for that of another one on its bus.
+HostReport::Verdict HostReport::verdict(const Machine::PciFunction& function)
+{
+    const auto bus = machine_.functions_on_bus(function.bdf);
+    const auto line = static_cast<unsigned>(&function - bus.data()) + 1;
+    const auto& of = function.parent ? bus.front().bdf : function.bdf;
+    auto found = plans_.find(of);
+    if (found == plans_.end())
+        found = plans_.emplace(of, plan(function)).first;
+
+    const Finding* error = nullptr;
+    const Finding* doubt = nullptr;
+    for (const auto& finding : found->second) {
+        const bool is_own = finding.at.line == line;
+        if (finding.severity == Severity::error && (error == nullptr || (is_own && error->at.line != line)))
+            error = &finding;
+        if (finding.code == Code::no_msi && (doubt == nullptr || is_own))
+            doubt = &finding;
+    }
+    if (error != nullptr)
         return {false, std::string{info(error->code).name}, error->message};
     if (machine_.described)
         return {std::nullopt, "", "a description does not say whether the function raises MSI"};
+    if (doubt != nullptr)
+        return {std::nullopt, "", doubt->message};
     return {true, "", ""};
-}
-
-const HostReport::Verdict& HostReport::verdict(const Machine::PciFunction& function)
-{
-    const auto& of = function.parent ? machine_.functions_on_bus(function.bdf).front().bdf : function.bdf;
-    const auto found = verdicts_.find(of);
-    return found != verdicts_.end() ? found->second : verdicts_.emplace(of, judge(function)).first->second;
 }
 
 std::vector<std::string> HostReport::advice() const
@@ -133,7 +152,7 @@ Json HostReport::nodes_json() const
 
 Json HostReport::function_json(const Machine::PciFunction& function)
 {
-    const auto& may = verdict(function);
+    const auto may = verdict(function);
     const auto* port = machine_.root_port(function);
     Json entry{{"pci", function.bdf.to_string()},
                {"class", fmt::format("{:06x}", function.class_code)},
@@ -146,7 +165,7 @@ Json HostReport::function_json(const Machine::PciFunction& function)
                {"root_port", port != nullptr ? Json(port->bdf.to_string()) : Json{}},
                {"functions_on_bus", machine_.functions_on_bus(function.bdf).size()},
                {"bridge", function.is_bridge},
-               {"msi", known(machine_, function.has_msi)},
+               {"msi", function.msi_known ? known(machine_, function.has_msi) : Json{}},
                {"bars", known(machine_, bars_json(function.bars))},
                {"assignable", may.assignable ? Json(*may.assignable) : Json{}}};
     if (function.max_virtual > 0)

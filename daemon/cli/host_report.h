@@ -29,8 +29,8 @@ private:
         std::string why;
     };
 
-    const Verdict& verdict(const Machine::PciFunction& function);
-    Verdict judge(const Machine::PciFunction& function) const;
+    Verdict verdict(const Machine::PciFunction& function);
+    Findings plan(const Machine::PciFunction& function) const;
     std::vector<std::string> advice() const;
 
     void print_cpus() const;
@@ -45,8 +45,8 @@ private:
     const Machine& machine_;
     bool module_;
     DeviceRoom room_;
-    std::vector<std::string> words_;  // of the boot kernel, that matter
-    std::map<Bdf, Verdict> verdicts_; // a bus goes as a whole: of its first function; on a root bus, of each
+    std::vector<std::string> words_; // of the boot kernel, that matter
+    std::map<Bdf, Findings> plans_;  // a bus goes as a whole: of its first function; on a root bus, of each
 };
 
 std::string describe(const Machine::PciFunction& function); // by name, or number if it has none

@@ -61,7 +61,7 @@ std::string l3_text(const std::vector<Machine::L3>& caches)
         bytes.insert(cache.bytes);
         list += (list.empty() ? "" : "; ") + to_text(cache.cpus);
     }
-    auto text = fmt::format("{} of {} CPUs", caches.size(), to_text(cpus));
+    auto text = fmt::format("{} of {} CPU{}", caches.size(), to_text(cpus), *cpus.rbegin() == 1 ? "" : "s");
     if (*bytes.begin() != 0)
         text += bytes.size() == 1
                     ? fmt::format(", {}", format_bytes(*bytes.begin()))
@@ -71,7 +71,7 @@ std::string l3_text(const std::vector<Machine::L3>& caches)
 
 std::string kind_text(const Machine::CoreKind& kind)
 {
-    auto text = fmt::format("CPUs {}", to_text(kind.cpus));
+    auto text = fmt::format("CPU{} {}", kind.cpus.size() == 1 ? "" : "s", to_text(kind.cpus));
     if (!kind.name.empty())
         text += ", " + kind.name;
     if (kind.max_mhz != 0)
@@ -189,7 +189,7 @@ void HostReport::print_functions(bool legend)
         return;
     std::vector<std::vector<std::string>> rows{{"FUNCTION", "NODE", "GROUP", "DRIVER", "ASSIGNABLE", "WHAT"}};
     for (const auto& function : machine_.functions) {
-        const auto& may = verdict(function);
+        const auto may = verdict(function);
         auto what = describe(function);
         if (function.physical_function)
             what += fmt::format(" (virtual function of {})", function.physical_function->to_string());

@@ -11,6 +11,7 @@
 #include "cli/machine_source.h"
 #include "cli/verb.h"
 #include "control/in_use.h"
+#include "control/network_link.h"
 #include "manifest/load.h"
 #include "plan/preview.h"
 
@@ -28,24 +29,17 @@ bool daemon_runs(const Common& common)
     }
 }
 
-// As far as one may look: the kernel tells only root.
-std::optional<Error> in_use_here(const Bdf& device)
-{
-    const auto drive = drive_in_use(std::filesystem::path{"/sys/bus/pci/devices"} / device.to_string());
-    return drive ? std::optional{drive_busy(device, *drive)} : std::nullopt;
-}
-
-Json local_plan(const Common& common, const std::vector<std::string>& names, const PlanOptions& options)
+Json local_plan(const Common& common, const std::vector<std::string>& names, PlanOptions options)
 {
     const auto manifests = load_directories(common.manifest_directories());
     for (const auto& name : names)
         if (std::ranges::none_of(manifests.manifests,
                                  [&name](const Manifest& manifest) { return manifest.name.value == name; }))
             throw Error{Code::no_such_partition, "partition " + name, "no valid manifest speaks of it"};
+    if (!common.machine) // as far as one may look: of its own drives the kernel tells only root
+        options.in_use = [root = common.sysroot](const Bdf& device) { return boot_use(device, root); };
     auto preview = make_preview(read_machine(common), manifests.manifests, {}, options);
     preview.held_known = false;
-    if (!common.is_elsewhere())
-        warn_of_use(preview, manifests.manifests, &in_use_here);
     preview.findings.insert(preview.findings.begin(), manifests.findings.begin(), manifests.findings.end());
     keep_only(preview, names);
     return parker::to_json(preview);
@@ -54,6 +48,33 @@ Json local_plan(const Common& common, const std::vector<std::string>& names, con
 std::string text(const Json& object, const char* key)
 {
     return object.value(key, std::string{});
+}
+
+// parkerd cannot know which way its caller came in.
+void warn_of_session(Json& plan)
+{
+    const auto own = session_link();
+    auto& findings = plan["findings"];
+    if (own.empty() || !findings.is_array())
+        return;
+    for (const auto& change : plan.value("changes", Json::array()))
+        for (const auto& device : change.value("devices", Json::object()).value("take", Json::array())) {
+            const auto bdf = Bdf::parse(device.is_string() ? device.get<std::string>() : std::string{});
+            const auto use = bdf ? link_use(*bdf, "/", own) : std::nullopt;
+            const auto is_told = [&use](const Json& finding) {
+                return text(finding, "code") == info(Code::device_busy).name &&
+                       text(finding, "message").starts_with(use->why.object());
+            };
+            if (!use || !use->blocks || std::ranges::any_of(findings, is_told))
+                continue;
+            Finding finding;
+            finding.severity = Severity::warning;
+            finding.code = use->why.code();
+            finding.partition = change.value("name", std::string{});
+            finding.message = use->why.what();
+            finding.suggestion = use->why.suggestion();
+            findings.push_back(parker::to_json(finding));
+        }
 }
 
 Findings findings_of(const Json& plan)
@@ -155,6 +176,8 @@ Run declare_plan(CLI::App& command, const Common& common)
             plan = Json::parse(Client{common.bus(), common.ask_password}.plan(*names), nullptr, false);
         else
             plan = local_plan(common, *names, floor->empty() ? PlanOptions{} : PlanOptions{memory_floor(*floor)});
+        if (!common.is_elsewhere() && !common.session && plan.is_object())
+            warn_of_session(plan);
         const auto findings = findings_of(plan);
         if (common.json != JsonMode::off) {
             print_json(plan, common.json);

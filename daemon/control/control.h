@@ -14,6 +14,7 @@
 #include "base/bytes.h"
 #include "base/cpu_set.h"
 #include "base/error.h"
+#include "plan/boot_use.h"
 
 namespace parker {
 
@@ -85,8 +86,9 @@ public:
     virtual void take_devices(const std::string& name, const std::vector<Bdf>& devices, bool confine) = 0;
     virtual void give_devices(const std::string& name, const std::vector<Bdf>& devices) = 0;
 
-    // Why take_devices() would refuse a function that nobody holds: the boot kernel uses a drive of it.
-    virtual std::optional<Error> in_use(const Bdf& device) = 0;
+    // Why the boot kernel should keep a function that nobody holds: it uses a drive of it, which take_devices()
+    // refuses, or reaches the network over it.
+    virtual std::optional<BootUse> in_use(const Bdf& device) = 0;
 
     virtual std::unique_ptr<Mapping> map(const MemoryRange& range) = 0; // a part of what a partition holds
     virtual void start(const std::string& name, const StartPoint& at) = 0;

@@ -29,7 +29,7 @@ Drivers::Drivers(std::filesystem::path pci, std::filesystem::path file, Write wr
 std::optional<Error> Drivers::in_use(const Bdf& bdf) const
 {
     const auto drive = in_use_(function(bdf));
-    return drive ? std::optional{drive_busy(bdf, *drive)} : std::nullopt;
+    return drive ? std::optional{drive_busy(bdf, *drive, how_used(*drive))} : std::nullopt;
 }
 
 void Drivers::release(const std::string& partition, const std::vector<Bdf>& functions)

@@ -12,6 +12,7 @@
 
 #include "base/undo.h"
 #include "control/held.h"
+#include "control/network_link.h"
 #include "control/pieces.h"
 #include "control/refusal.h"
 
@@ -54,7 +55,7 @@ std::uint64_t pack(const Bdf& bdf)
 
 std::string unpack(std::uint64_t item)
 {
-    return Bdf{static_cast<std::uint16_t>(item >> 16), static_cast<std::uint8_t>(item >> 8),
+    return Bdf{static_cast<std::uint32_t>(item >> 16), static_cast<std::uint8_t>(item >> 8),
                static_cast<std::uint8_t>(item >> 3 & 0x1f), static_cast<std::uint8_t>(item & 7)}
         .to_string();
 }
@@ -294,6 +295,13 @@ void KernelControl::give_devices(const std::string& name, const std::vector<Bdf>
     }
     if (refused)
         throw Error{*refused};
+}
+
+std::optional<BootUse> KernelControl::in_use(const Bdf& device)
+{
+    if (const auto drive = drivers_.in_use(device))
+        return BootUse{*drive};
+    return link_use(device);
 }
 
 std::unique_ptr<Mapping> KernelControl::map(const MemoryRange& range)

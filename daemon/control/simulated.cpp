@@ -265,11 +265,12 @@ void SimulatedControl::give_memory(const std::string& name, const MemoryRange& r
     std::erase_if(partition.ranges, [&range](const auto& memory) { return memory->range == range; });
 }
 
-std::optional<Error> SimulatedControl::in_use(const Bdf& device)
+std::optional<BootUse> SimulatedControl::in_use(const Bdf& device)
 {
     const std::lock_guard lock{mutex_};
-    return std::ranges::find(mounted_, device) == mounted_.end() ? std::nullopt
-                                                                 : std::optional{drive_busy(device, "nvme0n1")};
+    return std::ranges::find(mounted_, device) == mounted_.end()
+               ? std::nullopt
+               : std::optional{BootUse{drive_busy(device, "nvme0n1")}};
 }
 
 void SimulatedControl::mount(const Bdf& device)

@@ -61,7 +61,7 @@ public:
     void give_memory(const std::string& name, const MemoryRange& range) override;
     void take_devices(const std::string& name, const std::vector<Bdf>& devices, bool confine) override;
     void give_devices(const std::string& name, const std::vector<Bdf>& devices) override;
-    std::optional<Error> in_use(const Bdf& device) override;
+    std::optional<BootUse> in_use(const Bdf& device) override;
     std::unique_ptr<Mapping> map(const MemoryRange& range) override;
     void start(const std::string& name, const StartPoint& at) override;
     void kill(const std::string& name) override;

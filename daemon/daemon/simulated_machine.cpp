@@ -67,6 +67,7 @@ Machine simulated_machine(unsigned nodes)
         add_slot(machine, slot, slot % std::max(nodes, 1U));
     std::ranges::sort(machine.functions, {}, &Machine::PciFunction::bdf);
     machine.ecam.push_back({.domain = 0, .first_bus = 0, .last_bus = 255, .start = 0xb000'0000});
+    machine.ecam_known = true;
     machine.iommu = true;
     machine.kernel_release = "6.1.0-simulated";
     machine.kernel_cmdline = "no_ipi_broadcast=1";

@@ -308,9 +308,7 @@ void Fleet::plan(std::function<void(const std::optional<Error>&, Preview)> done)
         {taking_lane},
         [&environment = impl_->environment, definitions = impl_->definitions, result] {
             *result = make_preview(environment.machine(), *definitions, holdings(environment.control.list()),
-                                   environment.options);
-            warn_of_use(*result, *definitions,
-                        [&environment](const Bdf& device) { return environment.control.in_use(device); });
+                                   complete(environment.options, environment.control));
         },
         [impl = impl_.get(), fleet = std::weak_ptr{impl_->alive}, result,
          done = std::move(done)](const std::optional<Error>& error) {

@@ -39,15 +39,25 @@ Placement place(Control& control, const Reservation& reservation, const Manifest
     const auto is_here = [&reservation](const Plan& plan) {
         return std::ranges::find(plan.placements, reservation.name, &Placement::name);
     };
-    auto plan = make_plan(reserved.machine, *reservation.definitions, held, reservation.options);
+    const auto options = complete(reservation.options, control);
+    auto plan = make_plan(reserved.machine, *reservation.definitions, held, options);
     if (is_here(plan) == plan.placements.end())
-        plan = make_plan(reserved.machine, {&manifest, 1}, held, reservation.options);
+        plan = make_plan(reserved.machine, {&manifest, 1}, held, options);
     std::ranges::copy_if(plan.findings, std::back_inserter(reserved.findings),
                          [&reservation](const Finding& finding) { return finding.partition == reservation.name; });
     const auto found = is_here(plan);
     if (found == plan.placements.end())
         throw from_findings(reservation.name, reserved.findings);
     return *found;
+}
+
+CpuSet others(Control& control, const std::string& name)
+{
+    CpuSet cpus;
+    for (const auto& held : control.list())
+        if (held.name != name)
+            cpus |= held.cpus;
+    return cpus;
 }
 
 void take_devices(Control& control, const Manifest& manifest, const std::vector<Bdf>& devices, Reserved& reserved)
@@ -96,6 +106,17 @@ std::vector<Holding> holdings(std::span<const HeldPartition> held)
     return result;
 }
 
+PlanOptions complete(PlanOptions options, Control& control)
+{
+    options.in_use = [&control](const Bdf& device) { return control.in_use(device); };
+    try {
+        options.slices = control.info().slices;
+    } catch (const Error&) {
+        options.slices.reset(); // without the module, nobody can tell
+    }
+    return options;
+}
+
 void reserve(Control& control, const Reservation& reservation, Reserved& reserved)
 {
     (void)control.info(); // without the module, nothing else is worth a word
@@ -111,7 +132,7 @@ void reserve(Control& control, const Reservation& reservation, Reserved& reserve
     }
     reserved.machine = reservation.machine();
     if (held) {
-        if (satisfies(*held, manifest, reserved.machine))
+        if (satisfies(*held, manifest, reserved.machine, others(control, name)))
             return;
         if (const auto left = give_back(control, name)) // taken for another definition, or not all of it
             throw Error{*left};

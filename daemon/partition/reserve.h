@@ -15,6 +15,9 @@ namespace parker {
 Holding to_holding(const HeldPartition& held);
 std::vector<Holding> holdings(std::span<const HeldPartition> held);
 
+// With what only the drivers and the module know.
+PlanOptions complete(PlanOptions options, Control& control);
+
 // All that the worker needs to know to take a partition's resources; copies, as the worker has its own thread.
 struct Reservation {
     std::string name;

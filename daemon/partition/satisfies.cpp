@@ -16,10 +16,10 @@ bool satisfies(HeldPartition::Dma held, Manifest::Dma wanted)
 
 } // namespace
 
-bool satisfies(const HeldPartition& held, const Manifest& manifest, const Machine& machine)
+bool satisfies(const HeldPartition& held, const Manifest& manifest, const Machine& machine, const CpuSet& others)
 {
     return held.state == HeldPartition::State::idle && held.lost.empty() && satisfies(held.dma, manifest.dma) &&
-           satisfies(to_holding(held), manifest, machine);
+           satisfies(to_holding(held), manifest, machine, others);
 }
 
 } // namespace parker

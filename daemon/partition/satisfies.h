@@ -8,6 +8,7 @@
 namespace parker {
 
 // Is what a partition holds all that its manifest asks for, and no more? Then nothing needs to be taken for a start.
-bool satisfies(const HeldPartition& held, const Manifest& manifest, const Machine& machine);
+// `others`: CPUs of other partitions.
+bool satisfies(const HeldPartition& held, const Manifest& manifest, const Machine& machine, const CpuSet& others = {});
 
 } // namespace parker

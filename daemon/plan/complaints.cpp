@@ -70,4 +70,32 @@ std::string cpus_text(const CpuSet& cpus)
     return (cpus.size() == 1 ? "CPU " : "CPUs ") + cpus.to_string();
 }
 
+std::string cpu_count_text(unsigned count)
+{
+    return std::to_string(count) + (count == 1 ? " CPU" : " CPUs");
+}
+
+std::string count_is_text(unsigned count)
+{
+    return std::to_string(count) + (count == 1 ? " is" : " are");
+}
+
+std::string alternatives_text(const std::vector<std::string>& alternatives)
+{
+    std::string text;
+    for (std::size_t i = 0; i < alternatives.size(); ++i)
+        text += (i == 0 ? "" : i + 1 == alternatives.size() ? ", or " : ", ") + alternatives[i];
+    return text;
+}
+
+std::string exact_bytes(std::uint64_t bytes)
+{
+    if (auto text = format_bytes(bytes); bytes == 0 || parse_bytes(text) == bytes)
+        return text;
+    for (const auto& [name, unit] : {std::pair{"GiB", GiB}, std::pair{"MiB", MiB}, std::pair{"KiB", KiB}})
+        if (bytes % unit == 0)
+            return std::to_string(bytes / unit) + name;
+    return std::to_string(bytes) + "B";
+}
+
 } // namespace parker

@@ -1,10 +1,13 @@
 // SPDX-License-Identifier: LGPL-2.1-or-later
 #pragma once
 
+#include <cstdint>
 #include <string>
 #include <string_view>
 #include <vector>
 
+#include "base/bytes.h"
+#include "base/cpu_set.h"
 #include "manifest/finding.h"
 #include "manifest/manifest.h"
 
@@ -39,5 +42,17 @@ std::string holders_text(std::vector<std::string_view> holders);
 
 // "CPU 3", "CPUs 3-5".
 std::string cpus_text(const CpuSet& cpus);
+
+// "1 CPU", "3 CPUs".
+std::string cpu_count_text(unsigned count);
+
+// "1 is", "3 are".
+std::string count_is_text(unsigned count);
+
+// "a", "a, or b", "a, b, or c".
+std::string alternatives_text(const std::vector<std::string>& alternatives);
+
+// Exactly that much, in a form that a manifest can have: "1.5GiB", "13314MiB".
+std::string exact_bytes(std::uint64_t bytes);
 
 } // namespace parker

@@ -127,6 +127,38 @@ void CoreTree::take(const CpuSet& cpus)
     free_ -= cpus;
 }
 
+CoreTree CoreTree::only(const CpuSet& cpus) const
+{
+    auto some = *this;
+    some.take(free_ - cpus);
+    return some;
+}
+
+std::optional<unsigned> CoreTree::fewer(const Wish& wish) const
+{
+    for (auto cpus = std::min(wish.cpus, free_cpus(wish.may_split) + 1); cpus-- > 1;)
+        if (fits({cpus, wish.may_split}))
+            return cpus;
+    return std::nullopt;
+}
+
+std::optional<unsigned> CoreTree::more(const Wish& wish) const
+{
+    for (auto cpus = wish.cpus + 1; cpus <= free_cpus(wish.may_split); ++cpus)
+        if (fits({cpus, wish.may_split}))
+            return cpus;
+    return std::nullopt;
+}
+
+std::vector<unsigned> CoreTree::free_core_sizes() const
+{
+    std::vector<unsigned> sizes;
+    for (std::size_t i = 0; i < sizes_.size(); ++i)
+        if (vertices_.front().whole[i] > 0 && (sizes.empty() || sizes.back() != sizes_[i]))
+            sizes.push_back(sizes_[i]);
+    return sizes;
+}
+
 std::optional<CpuSet> CoreTree::choose_on_node(const Wish& wish, const NodeFilter& is_wanted) const
 {
     for (const auto level : {Level::cache, node_level_})
@@ -175,11 +207,29 @@ unsigned CoreTree::free_cpus(const Vertex& vertex, bool may_split) const
 }
 
 // Large cores first: each size on the market divides the next larger one, so this finds an exact fit if there is one.
-unsigned CoreTree::left_of(const Vertex& vertex, unsigned cpus) const
+unsigned CoreTree::left_of(const Vertex& vertex, unsigned cpus, std::size_t first_class) const
 {
-    for (std::size_t i = 0; i < sizes_.size(); ++i)
+    for (auto i = first_class; i < sizes_.size(); ++i)
         cpus -= std::min(vertex.whole[i], cpus / sizes_[i]) * sizes_[i];
     return cpus;
+}
+
+// Of cores that have lost a thread, sizes divide each other no more: then it may be the large ones that spoil the fit.
+std::size_t CoreTree::best_class(const Vertex& vertex, unsigned cpus) const
+{
+    std::size_t best = 0;
+    auto least = left_of(vertex, cpus, 0);
+    for (std::size_t i = 1; i < sizes_.size() && least > 0; ++i)
+        if (const auto left = left_of(vertex, cpus, i); left < least) {
+            best = i;
+            least = left;
+        }
+    return best;
+}
+
+unsigned CoreTree::left_of(const Vertex& vertex, unsigned cpus) const
+{
+    return left_of(vertex, cpus, best_class(vertex, cpus));
 }
 
 bool CoreTree::fits(const Vertex& vertex, const Wish& wish) const
@@ -222,7 +272,7 @@ CpuSet CoreTree::pick(const Vertex& vertex, const Wish& wish) const
             return picked;
         }
     auto rest = wish.cpus;
-    for (std::size_t i = 0; i < sizes_.size(); ++i) {
+    for (auto i = best_class(vertex, wish.cpus); i < sizes_.size(); ++i) {
         const auto cores = std::min(vertex.whole[i], rest / sizes_[i]);
         pick_whole(vertex, i, cores, picked);
         rest -= cores * sizes_[i];

@@ -27,6 +27,7 @@ public:
     CoreTree(const Machine& machine, const CpuSet& usable);
 
     void take(const CpuSet& cpus);
+    CoreTree only(const CpuSet& cpus) const; // as if all others were taken
 
     // On a single one of the nodes that `is_wanted`: the place that fits with the fewest CPUs left over.
     std::optional<CpuSet> choose_on_node(const Wish& wish, const NodeFilter& is_wanted) const;
@@ -34,6 +35,10 @@ public:
     std::optional<CpuSet> choose(const Wish& wish) const;
 
     bool fits(const Wish& wish) const { return fits(vertices_.front(), wish); }
+    // The next smaller, and the next larger number of CPUs that fits.
+    std::optional<unsigned> fewer(const Wish& wish) const;
+    std::optional<unsigned> more(const Wish& wish) const;
+    std::vector<unsigned> free_core_sizes() const; // of whole cores, descending, each once
     unsigned free_cpus(bool may_split) const { return free_cpus(vertices_.front(), may_split); }
     unsigned free_cpus_on(unsigned node, bool may_split) const;
     struct Largest {
@@ -72,6 +77,8 @@ private:
     unsigned node_of(const Vertex& vertex) const { return cores_[vertex.first_core].node; }
     unsigned free_cpus(const Vertex& vertex, bool may_split) const;
     unsigned left_of(const Vertex& vertex, unsigned cpus) const; // what whole cores cannot make up
+    unsigned left_of(const Vertex& vertex, unsigned cpus, std::size_t first_class) const;
+    std::size_t best_class(const Vertex& vertex, unsigned cpus) const;
     bool fits(const Vertex& vertex, const Wish& wish) const;
     const Vertex* tightest(Level level, const Wish& wish, const NodeFilter& is_wanted) const;
     CpuSet pick(const Vertex& vertex, const Wish& wish) const;

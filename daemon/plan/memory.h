@@ -43,6 +43,13 @@ private:
 
     bool check_sizes(const Manifest& manifest, Complaints& complaints) const;
     std::uint64_t left() const; // in all, without what the boot kernel keeps
+    std::uint64_t most() const; // of that, in pieces that a partition can have
+    std::uint64_t left_on(const Manifest& manifest, unsigned node) const; // beside what it wants of other nodes
+    void complain_about_node(const Manifest& manifest, unsigned node, std::uint64_t wanted,
+                             Complaints& complaints) const;
+    void complain_about_grain(const Manifest& manifest, std::optional<unsigned> node, std::uint64_t bytes,
+                              Complaints& complaints) const;
+    std::optional<unsigned> other_node_with(std::uint64_t bytes, std::span<const unsigned> cpu_nodes) const;
     std::vector<unsigned> by_distance(std::span<const unsigned> cpu_nodes) const;
     std::optional<Amounts> choose_size(const Manifest& manifest, std::span<const unsigned> cpu_nodes,
                                        Complaints& complaints) const;

@@ -1,7 +1,10 @@
 // SPDX-License-Identifier: LGPL-2.1-or-later
 #include "plan/plan.h"
 
+#include <fmt/format.h>
+
 #include <algorithm>
+#include <functional>
 #include <set>
 #include <tuple>
 
@@ -31,7 +34,8 @@ bool is_warning(const Finding& finding)
 class Planner {
 public:
     Planner(const Machine& machine, std::span<const Holding> held, const PlanOptions& options)
-        : cpus_{machine, held_cpus(held)}, memory_{machine, options.boot_memory_bytes}, devices_{machine}
+        : cpus_{machine, held_cpus(held)}, memory_{machine, options.boot_memory_bytes},
+          devices_{machine, options.in_use}, slices_{options.slices}, in_slices_{held.size()}
     {
         for (const auto& holding : held) {
             cpus_.take(holding.cpus, holding.name);
@@ -56,7 +60,9 @@ public:
 
         Complaints about_memory{manifest, findings};
         const auto memory = memory_.choose(manifest, cpus_.nodes_of(cpus.value_or(CpuSet{})), about_memory);
-        if (!devices || !cpus || !memory) {
+        Complaints about_slices{manifest, findings};
+        const bool has_slice = check_slices(manifest, about_slices);
+        if (!devices || !cpus || !memory || !has_slice) {
             // What might be awkward about a place that it does not get is of no interest.
             const auto mine = findings.begin() + static_cast<std::ptrdiff_t>(before);
             findings.erase(std::remove_if(mine, findings.end(), is_warning), findings.end());
@@ -66,28 +72,50 @@ public:
         cpus_.take(*cpus, manifest.name.value);
         devices_.take(*devices, manifest.name.value);
         memory_.take(*memory, manifest.name.value);
+        ++in_slices_;
         return Placement{manifest.name.value, *cpus, *memory, *devices};
     }
 
 private:
-    // The nodes that the manifest itself speaks of.
+    bool check_slices(const Manifest& manifest, Complaints& complaints) const
+    {
+        if (!slices_ || in_slices_ < *slices_)
+            return true;
+        complaints.error(Code::no_low_slice, manifest.name.at,
+                         fmt::format("no slice of the memory below 1 MiB is left: this machine has {}, and each "
+                                     "partition that runs or is reserved needs one",
+                                     *slices_),
+                         *slices_ > 0 ? "have fewer partitions at a time" : "");
+        return false;
+    }
+
+    // The nodes that the manifest itself speaks of, those with most of its memory first.
+    static std::vector<unsigned> memory_nodes(const Manifest& manifest)
+    {
+        const auto& bytes = manifest.memory.nodes_bytes;
+        std::vector<unsigned> nodes;
+        for (const auto& [node, unused] : bytes)
+            nodes.push_back(node);
+        std::ranges::stable_sort(nodes, std::greater{}, [&bytes](unsigned node) { return bytes.at(node); });
+        return nodes;
+    }
+
     std::vector<unsigned> wanted_nodes(const Manifest& manifest) const
     {
-        if (manifest.cpus.node)
-            return {manifest.cpus.node->value};
         if (manifest.cpus.list)
             return cpus_.nodes_of(*manifest.cpus.list);
         std::vector<unsigned> nodes;
-        for (const auto& [node, bytes] : manifest.memory.nodes_bytes)
+        for (const auto node : manifest.cpus.node ? std::vector{manifest.cpus.node->value} : memory_nodes(manifest)) {
             nodes.push_back(node);
+            std::ranges::copy(cpus_.homes(node), std::back_inserter(nodes)); // devices are near to CPUs
+        }
         return nodes;
     }
 
     std::vector<unsigned> near_nodes(const Manifest& manifest, const std::optional<std::vector<Bdf>>& devices) const
     {
         auto nodes = devices ? devices_.nodes_of(*devices) : std::vector<unsigned>{};
-        for (const auto& [node, bytes] : manifest.memory.nodes_bytes)
-            nodes.push_back(node);
+        std::ranges::copy(memory_nodes(manifest), std::back_inserter(nodes));
         return nodes;
     }
 
@@ -101,6 +129,8 @@ private:
     CpuRoom cpus_;
     MemoryRoom memory_;
     DeviceRoom devices_;
+    std::optional<unsigned> slices_;
+    std::size_t in_slices_; // partitions that have one
 };
 
 // What can be met in one way only goes before what leaves a choice; then by name, whatever the files' order.

@@ -3,6 +3,7 @@
 
 #include <cstdint>
 #include <map>
+#include <optional>
 #include <span>
 #include <string>
 #include <vector>
@@ -13,6 +14,7 @@
 #include "machine/machine.h"
 #include "manifest/finding.h"
 #include "manifest/manifest.h"
+#include "plan/boot_use.h"
 
 namespace parker {
 
@@ -38,6 +40,8 @@ Placement to_placement(const Holding& holding);
 
 struct PlanOptions {
     std::uint64_t boot_memory_bytes = 512 * MiB; // what is left to the boot kernel at least
+    InUse in_use = {};                           // empty: nobody can tell
+    std::optional<unsigned> slices = {};         // of low memory, one for each partition; none: no module says how many
 };
 
 // "4GiB", as given to --memory-floor. Throws Error.

@@ -118,11 +118,14 @@ Change::Action Change::action() const
 Preview make_preview(const Machine& machine, std::span<const Manifest> manifests, std::span<const Holding> held,
                      const PlanOptions& options)
 {
+    CpuSet all;
+    for (const auto& holding : held)
+        all |= holding.cpus;
     std::vector<Holding> staying;
     std::vector<Holding> moving;
     for (const auto& holding : held) {
         const auto* manifest = find(manifests, holding.name);
-        const bool moves = manifest != nullptr && !satisfies(holding, *manifest, machine);
+        const bool moves = manifest != nullptr && !satisfies(holding, *manifest, machine, all - holding.cpus);
         (moves ? moving : staying).push_back(holding);
     }
     auto plan = plan_around(machine, manifests, std::move(staying), std::move(moving), options);
@@ -143,32 +146,6 @@ Preview make_preview(const Machine& machine, std::span<const Manifest> manifests
     }
     preview.findings = std::move(plan.findings);
     return preview;
-}
-
-void warn_of_use(Preview& preview, std::span<const Manifest> manifests,
-                 const std::function<std::optional<Error>(const Bdf&)>& in_use)
-{
-    for (const auto& change : preview.changes) {
-        const auto* manifest = find(manifests, change.name);
-        for (const auto& device : change.planned.devices) {
-            const bool held = std::ranges::binary_search(change.held.devices, device);
-            const auto refusal = held || manifest == nullptr ? std::nullopt : in_use(device);
-            if (!refusal)
-                continue;
-            const auto named = std::ranges::find_if(manifest->devices, [&device](const Manifest::Device& each) {
-                const auto* bdf = std::get_if<Bdf>(&each.pci);
-                return bdf != nullptr && *bdf == device;
-            });
-            Finding finding;
-            finding.severity = Severity::warning;
-            finding.code = refusal->code();
-            finding.at = named == manifest->devices.end() ? manifest->name.at : named->at;
-            finding.partition = change.name;
-            finding.message = refusal->what();
-            finding.suggestion = refusal->suggestion();
-            preview.findings.push_back(std::move(finding));
-        }
-    }
 }
 
 std::vector<Step> steps(const Preview& preview)

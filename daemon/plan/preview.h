@@ -1,8 +1,6 @@
 // SPDX-License-Identifier: LGPL-2.1-or-later
 #pragma once
 
-#include <functional>
-#include <optional>
 #include <span>
 #include <string>
 #include <vector>
@@ -44,10 +42,6 @@ struct Preview {
 // is given back, but stands in the way until it is.
 Preview make_preview(const Machine& machine, std::span<const Manifest> manifests, std::span<const Holding> held,
                      const PlanOptions& options = {});
-
-// Warns of devices still to be taken that cannot be now. `in_use` says why: device_busy; nothing, if they can.
-void warn_of_use(Preview& preview, std::span<const Manifest> manifests,
-                 const std::function<std::optional<Error>(const Bdf&)>& in_use);
 
 // In the order of carrying them out: what is given back first makes room for the rest.
 std::vector<Step> steps(const Preview& preview);

@@ -6,16 +6,18 @@
 namespace parker {
 namespace {
 
-bool satisfies(const CpuSet& held, const Manifest::Cpus& cpus, const Machine& machine)
+bool satisfies(const CpuSet& held, const Manifest::Cpus& cpus, const Machine& machine, const CpuSet& others)
 {
     if (cpus.list)
         return held == *cpus.list;
     if (held.size() != cpus.count)
         return false;
-    return std::ranges::all_of(held.to_vector(), [&held, &cpus, &machine](unsigned cpu) {
+    return std::ranges::all_of(held.to_vector(), [&held, &cpus, &machine, &others](unsigned cpu) {
         const auto* core = machine.core_of(cpu);
-        return core != nullptr && (!cpus.node || core->node == cpus.node->value) &&
-               (cpus.sharing == Manifest::Sharing::threads || (core->cpus - held).empty());
+        if (core == nullptr || (cpus.node && !machine.is_on_node(cpu, cpus.node->value)))
+            return false;
+        // A thread that is offline and nobody's is no part of a core that is whole.
+        return cpus.sharing == Manifest::Sharing::threads || ((core->cpus & (machine.online | others)) - held).empty();
     });
 }
 
@@ -60,9 +62,9 @@ bool satisfies(std::vector<Bdf> held, const std::vector<Manifest::Device>& devic
 
 } // namespace
 
-bool satisfies(const Holding& held, const Manifest& manifest, const Machine& machine)
+bool satisfies(const Holding& held, const Manifest& manifest, const Machine& machine, const CpuSet& others)
 {
-    return satisfies(held.cpus, manifest.cpus, machine) && satisfies(held.memory, manifest.memory) &&
+    return satisfies(held.cpus, manifest.cpus, machine, others) && satisfies(held.memory, manifest.memory) &&
            satisfies(held.devices, manifest.devices, machine);
 }
 

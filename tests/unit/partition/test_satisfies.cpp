@@ -15,6 +15,7 @@ Machine two_nodes()
         Machine::Core entry;
         entry.node = core / 2;
         entry.cpus = CpuSet{core * 2, core * 2 + 1};
+        m.online |= entry.cpus;
         m.cores.push_back(entry);
     }
     for (unsigned i = 0; i < 2; ++i) {

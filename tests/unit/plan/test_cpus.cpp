@@ -4,6 +4,7 @@
 #include <algorithm>
 
 #include "machines.h"
+#include "plan/preview.h"
 
 using namespace parker;
 using namespace parker::test;
@@ -156,25 +157,26 @@ TEST_CASE("CPUs that cannot be had are told with holder and remedy")
         {"no such CPU", manifest("a").list("2-3,16"),
          "2: no-such-cpu | this machine has no CPU 16; it has CPUs 0-15 |  | `list: \"2-3\"`\n"},
         {"offline", manifest("a").list("12-13"),
-         "2: cpu-busy | offline: CPUs 12-13 | the boot kernel | write 1 to /sys/devices/system/cpu/cpu12/online\n"},
+         "2: cpu-busy | offline: CPUs 12-13 | the boot kernel | write 1 to /sys/devices/system/cpu/cpu12/online, and "
+         "so on\n"},
         {"taken", manifest("a").list("4-7"),
-         "2: cpu-busy | taken already: CPUs 4-5 | partition x | free are 2-3,6-11,15\n"},
+         "2: cpu-busy | taken already: CPUs 4-5 | partition x | free are 2-3,6-11\n"},
         {"a split core", manifest("a").list("2,6-7"),
          "2: bad-value | the list splits cores: CPU 3 missing |  | `list: \"2-3,6-7\"`\n"},
         {"a split core whose other half is taken", manifest("a").list("15"),
          "2: bad-value | the list splits cores: CPU 14 missing |  | `sharing: threads`\n"},
-        {"empty", manifest("a").list(""), "2: bad-value | the list of CPUs is empty |  | `list: \"2-3,6-11,15\"`\n"},
+        {"empty", manifest("a").list(""), "2: bad-value | the list of CPUs is empty |  | `list: \"2-3,6-11\"`\n"},
         {"another node", manifest("a").list("2-3,8-9").node(1),
          "4: bad-value | CPUs 2-3 of the list are not on node 1 |  | leave out `node`: the list says it all\n"},
         {"no such node", manifest("a").node(2),
-         "4: no-such-node | this machine has no NUMA node 2 |  | one of 0 to 1\n"},
-        {"none", manifest("a").count(0), "2: bad-value | a partition needs a CPU at least |  | `count: 1` or more\n"},
+         "4: no-such-node | this machine has no NUMA node 2 |  | nodes with CPUs are 0-1\n"},
+        {"none", manifest("a").count(0), "2: bad-value | a partition needs a CPU at least |  | `count: 2` or more\n"},
         {"half a core", manifest("a").count(3),
          "2: bad-value | 3 CPUs are no whole number of cores: a core of this machine has 2 |  | `count: 2`, `count: "
          "4`, or "
          "`sharing: threads`\n"},
         {"half of one core", manifest("a").count(1),
-         "2: bad-value | 1 CPUs are no whole number of cores: a core of this machine has 2 |  | `count: 2`, or "
+         "2: bad-value | 1 CPU is no whole number of cores: a core of this machine has 2 |  | `count: 2`, or "
          "`sharing: "
          "threads`\n"},
         {"too many", manifest("a").count(12),
@@ -230,4 +232,201 @@ TEST_CASE("kinds of cores are not mixed though their cores are of one size")
     const std::vector<Holding> holdings{held("x", "6")};
     CHECK(cpus_of(make_plan(machine, std::vector<Manifest>{manifest("a").count(3)}, holdings), "a") == "3-5");
     CHECK(cpus_of(make_plan(machine, std::vector<Manifest>{manifest("a").count(5)}, {}), "a") == "3-7");
+}
+
+namespace {
+
+// Two nodes of four cores of two threads, and the memory of nodes 2 and 4 near to the first and the second of them.
+Machine with_memory_only_nodes()
+{
+    auto machine = make_machine({2, 4, 2});
+    for (const unsigned id : {2U, 4U}) {
+        Machine::Node node;
+        node.id = id;
+        node.total_bytes = node.free_bytes = 2 * GiB;
+        machine.nodes.push_back(node);
+    }
+    machine.nodes[0].distances = {10, 21, 13, 23};
+    machine.nodes[1].distances = {21, 10, 23, 13};
+    machine.nodes[2].distances = {13, 23, 10, 25};
+    machine.nodes[3].distances = {23, 13, 25, 10};
+    return machine;
+}
+
+} // namespace
+
+TEST_CASE("CPUs are near to memory that has none of its own")
+{
+    struct Row {
+        const char* name;
+        std::vector<Holding> held;
+        Manifest wish;
+        const char* expected;
+    };
+    const auto row = GENERATE(values<Row>({
+        {"near to the first node", {}, manifest("a").memory({{2, GiB}}), "6-7"},
+        {"near to the second", {}, manifest("a").memory({{4, GiB}}), "14-15"},
+        {"near to most of it, whatever the order", {}, manifest("a").memory({{2, 64 * MiB}, {4, GiB}}), "14-15"},
+        {"the same of nodes with CPUs", {}, manifest("a").memory({{0, 64 * MiB}, {1, GiB}}), "14-15"},
+        {"all near ones before far ones", {}, manifest("a").count(10).memory({{2, GiB}}), "2-7,12-15"},
+        {"the same the other way round", {}, manifest("a").count(10).memory({{4, GiB}}), "6-15"},
+        {"few near ones free", {held("x", "2-5")}, manifest("a").count(6).memory({{2, GiB}}), "10-15"},
+        {"the node says where", {}, manifest("a").node(1).memory({{2, GiB}}), "14-15"},
+    }));
+    CAPTURE(row.name);
+    const auto plan = make_plan(with_memory_only_nodes(), std::vector{row.wish}, row.held);
+    CHECK(cpus_of(plan, "a") == row.expected);
+}
+
+TEST_CASE("the nearest of many nodes is the next one to have CPUs of")
+{
+    auto machine = make_machine({3, 4, 2}); // in a row: 1 is nearer to 0 than 2 is
+    const std::vector<Holding> holdings{held("x", "2-5")};
+    CHECK(cpus_of(make_plan(machine, std::vector<Manifest>{manifest("a").count(4).memory({{0, GiB}})}, holdings),
+                  "a") == "12-15");
+    CHECK(cpus_of(make_plan(machine, std::vector<Manifest>{manifest("a").count(4).memory({{2, GiB}})},
+                            std::vector{held("x", "16-21")}),
+                  "a") == "12-15");
+}
+
+TEST_CASE("a node without CPUs is said to be that")
+{
+    const auto plan = make_plan(with_memory_only_nodes(), std::vector<Manifest>{manifest("a").node(4)}, {});
+    CHECK(text(plan.findings) == "4: no-such-node | NUMA node 4 has no CPU that is online: it is memory only |  | "
+                                 "`node: 1`, whose CPUs are near to that memory\n");
+    CHECK(text(make_plan(with_memory_only_nodes(), std::vector<Manifest>{manifest("a").node(3)}, {}).findings) ==
+          "4: no-such-node | this machine has no NUMA node 3 |  | nodes with CPUs are 0-1\n");
+    CHECK(text(make_plan(make_machine({}), std::vector<Manifest>{manifest("a").node(3)}, {}).findings) ==
+          "4: no-such-node | this machine has no NUMA node 3 |  | the only node with CPUs is 0\n");
+}
+
+TEST_CASE("nodes may share their CPUs")
+{
+    auto machine = make_machine({2, 4, 2}); // as hwloc describes HBM: node 4 has the CPUs of node 1
+    Machine::Node node;
+    node.id = 4;
+    node.cpus = machine.nodes[1].cpus;
+    node.total_bytes = node.free_bytes = 2 * GiB;
+    machine.nodes.push_back(node);
+    for (auto& each : machine.nodes)
+        each.distances.clear();
+    const auto plan_of = [&machine](const Manifest& wish) { return make_plan(machine, std::vector{wish}, {}); };
+    CHECK(cpus_of(plan_of(manifest("a").node(4)), "a") == "14-15");
+    CHECK(cpus_of(plan_of(manifest("a").memory({{4, GiB}})), "a") == "14-15");
+    CHECK(cpus_of(plan_of(manifest("a").list("8-9").node(4)), "a") == "8-9");
+    CHECK(plan_of(manifest("a").list("6-7").node(4)).findings.at(0).code == Code::bad_value);
+    CHECK(text(plan_of(manifest("a").count(10).node(4)).findings) ==
+          "2: not-enough-cpus | wants 10 CPUs in whole cores; 8 are free on node 4 |  | leave out `node`\n");
+
+    const auto plan = plan_of(manifest("a").node(1).memory(9 * GiB));
+    REQUIRE(find(plan, "a"));
+    CHECK(find(plan, "a")->memory_bytes == std::map<unsigned, std::uint64_t>{{1, 8 * GiB}, {4, GiB}});
+    CHECK(plan.findings.empty()); // it is where the CPUs are
+    auto kept = holding(*find(plan, "a"));
+    CHECK(make_plan(machine, std::vector<Manifest>{manifest("a").node(4)}, std::vector{kept}).findings.empty());
+}
+
+TEST_CASE("a count that free cores do not come to is told as that")
+{
+    auto machine = make_machine({1, 4, 2}); // 0-7, and a core of one
+    machine.cores.push_back({0, 0, 0, {8}});
+    machine.online.add(8);
+    machine.nodes[0].cpus.add(8);
+    machine.possible = machine.online;
+    const std::vector<Holding> holdings{held("x", "8")};
+    const auto findings = [&](const Manifest& wish) {
+        return text(make_plan(machine, std::vector{wish}, holdings).findings);
+    };
+    CHECK(
+        findings(manifest("a").count(3)) ==
+        "2: not-enough-cpus | 3 CPUs cannot be made up of whole cores that are free: there are 6 CPUs, in cores of 2 | "
+        "partition x and the boot kernel | `count: 2`, `count: 4`, or `sharing: threads`\n");
+    CHECK(
+        findings(manifest("a").count(1)) ==
+        "2: not-enough-cpus | 1 CPU cannot be made up of whole cores that are free: there are 6 CPUs, in cores of 2 | "
+        "partition x and the boot kernel | `count: 2`, or `sharing: threads`\n");
+    CHECK(findings(manifest("a").count(5).node(0)) ==
+          "2: not-enough-cpus | 5 CPUs cannot be made up of whole cores that are free on node 0: there are 6 CPUs, in "
+          "cores of 2 | partition x and the boot kernel | `count: 4`, `count: 6`, or `sharing: threads`\n");
+    CHECK(findings(manifest("a").count(7)) ==
+          "2: not-enough-cpus | wants 7 CPUs in whole cores; 6 of 9 are free, on node 0 | "
+          "partition x and the boot kernel | ask for 6 at most\n");
+    CHECK(cpus_of(make_plan(machine, std::vector<Manifest>{manifest("a").count(3).threads()}, holdings), "a") == "5-7");
+}
+
+TEST_CASE("cores that lost a thread make up what they can")
+{
+    auto machine = make_machine({1, 3, 4});
+    machine.online -= CpuSet{7}; // cores of four, three and four
+    const std::vector<Holding> holdings{held("x", "8-11")};
+    CHECK(cpus_of(make_plan(machine, std::vector<Manifest>{manifest("a").count(3)}, holdings), "a") == "4-6");
+    auto large = make_machine({1, 3, 3});
+    large.online -= CpuSet{5}; // three, two, three
+    large.cores.push_back({0, 0, 0, {9, 10}});
+    large.online |= CpuSet{9, 10};
+    large.possible |= CpuSet{9, 10};
+    // Large cores first would leave one over.
+    CHECK(cpus_of(make_plan(large, std::vector<Manifest>{manifest("a").count(4)}, {}), "a") == "3-4,9-10");
+}
+
+TEST_CASE("when nothing is free, nothing is advised")
+{
+    const std::vector<Holding> holdings{held("x", "2-7")};
+    for (const Manifest& wish : std::vector<Manifest>{
+             manifest("a"), manifest("a").count(1).threads(), manifest("a").node(0), manifest("a").count(0),
+             manifest("a").list("2-3"), manifest("a").list(""), manifest("a").count(3)}) {
+        const auto plan = make_plan(make_machine({1, 4, 2}), std::vector{wish}, holdings);
+        REQUIRE_FALSE(plan.findings.empty());
+        CHECK(plan.findings[0].suggestion.empty());
+    }
+}
+
+TEST_CASE("what a list is advised to be can be had")
+{
+    struct Row {
+        const char* name;
+        Manifest wish;
+        const char* suggestion;
+    };
+    const auto row = GENERATE(values<Row>({
+        {"half a core is left of the list", manifest("a").list("2,16"), ""},
+        {"of one thread, if that is allowed", manifest("a").list("2,16").threads(), "`list: \"2\"`"},
+        {"none of another node", manifest("a").list("2-3,16").node(1), ""},
+        {"the BSP's neighbours on the node", manifest("a").list("0-3").node(1), ""},
+    }));
+    CAPTURE(row.name);
+    const auto plan = make_plan(make_machine({2, 4, 2}), std::vector{row.wish}, {});
+    REQUIRE_FALSE(plan.findings.empty());
+    CHECK(plan.findings[0].suggestion == row.suggestion);
+}
+
+TEST_CASE("threads that the boot kernel has switched off are switched on together")
+{
+    auto machine = make_machine({1, 4, 2});
+    machine.online -= CpuSet{1, 3, 5, 7};
+    for (auto& core : machine.cores) // the kernel forgets them
+        core.cpus -= CpuSet{1, 3, 5, 7};
+    const auto suggestion = [&machine] {
+        return make_plan(machine, std::vector<Manifest>{manifest("a").list("2-3")}, {}).findings.at(0).suggestion;
+    };
+    CHECK(suggestion() == "write 1 to /sys/devices/system/cpu/cpu3/online");
+    machine.smt_off = true;
+    CHECK(suggestion() == "write on to /sys/devices/system/cpu/smt/control, or boot without `nosmt`");
+}
+
+TEST_CASE("a core whose other thread is offline is whole, and stays so")
+{
+    auto machine = make_machine({1, 4, 2});
+    machine.online -= CpuSet{7};
+    const std::vector<Manifest> wish{manifest("a").count(1)};
+    const auto plan = make_plan(machine, wish, {});
+    REQUIRE(find(plan, "a"));
+    CHECK(cpus_of(plan, "a") == "6");
+    const std::vector<Holding> holdings{holding(*find(plan, "a"))};
+    auto now = machine;
+    now.online -= CpuSet{6};
+    CHECK(steps(make_preview(now, wish, holdings)).empty());
+    // Not if another partition has that thread.
+    const std::vector<Holding> both{holdings[0], {"x", {7}, {}, {}}};
+    CHECK_FALSE(steps(make_preview(now, wish, both)).empty());
 }

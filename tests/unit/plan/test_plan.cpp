@@ -289,3 +289,29 @@ TEST_CASE("an empty machine refuses everything and breaks nothing")
     CHECK(plan.placements.empty());
     CHECK(plan.findings.size() >= 4);
 }
+
+TEST_CASE("no more partitions are planned than there are slices of low memory")
+{
+    const auto machine = make_machine({1, 16, 2});
+    const std::vector<Manifest> wishes{manifest("a"), manifest("b"), manifest("c"), manifest("d")};
+    const std::vector<Holding> held{{"b", {4, 5}, {{4 * GiB, 4 * GiB + 512 * MiB, 0}}, {}}};
+    PlanOptions options;
+    options.slices = 3;
+    const auto plan = make_plan(machine, wishes, held, options);
+    CHECK(plan.placements.size() == 3);
+    CHECK(find(plan, "b") != nullptr); // it has its slice
+    CHECK(find(plan, "d") == nullptr);
+    CHECK(text(plan.findings) ==
+          "1: no-low-slice | no slice of the memory below 1 MiB is left: this machine has 3, and "
+          "each partition that runs or is reserved needs one |  | have fewer partitions at a "
+          "time\n");
+    options.slices.reset();
+    CHECK(make_plan(machine, wishes, held, options).placements.size() == 4);
+    options.slices = 0;
+    CHECK(make_plan(machine, wishes, held, options).placements.size() == 1);
+
+    // One that changes gives its slice back first.
+    options.slices = 1;
+    const auto change = make_preview(machine, std::vector<Manifest>{manifest("b").count(4)}, held, options);
+    CHECK(change.findings.empty());
+}
