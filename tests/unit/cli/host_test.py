@@ -117,6 +117,54 @@ class Host(unittest.TestCase):
         self.assertEqual((last["pci"], last["root_port"], last["functions_on_bus"], last["assignable"]),
                          ("0000:19:00.7", "0000:00:19.0", 8, True))
 
+    def test_saved_machine_is_read_like_the_machine(self) -> None:
+        with tempfile.TemporaryDirectory() as folder:
+            root, copy = pathlib.Path(folder, "machine"), pathlib.Path(folder, "copy")
+            large_server(root)
+            write(root, "sys/devices/system/cpu/cpu3/cache/index3/level", "3\n")
+            write(root, "sys/devices/system/cpu/cpu3/cpuidle/state0/name", "POLL\n")
+            write(root, "proc/cmdline", "quiet nohz_full=8-15\n")
+            write(root, "proc/iomem", "e0000000-efffffff : PCI ECAM 0000 [bus 00-0f]\n")
+            write(root, "proc/mounts", "/dev/sda /srv ext4 rw 0 0\n")
+            write(root, "sys/devices/pci0000:00/0000:00:03.0/0000:03:00.7/block/sda/dev", "8:0\n")
+            (root / "sys/block").mkdir()
+            (root / "sys/block/sda").symlink_to("../devices/pci0000:00/0000:00:03.0/0000:03:00.7/block/sda")
+            done = run("--sysroot", str(root), "host", "--save", str(copy))
+            self.assertEqual((done.returncode, done.stdout), (0, f"parkerctl --sysroot {copy} host\n"), done.stderr)
+            hosts = [run("--sysroot", str(each), "--json=pretty", "host").stdout for each in (root, copy)]
+            self.assertEqual(*hosts)
+            self.assertIn('"code": "no-ecam"', hosts[0])
+            self.assertFalse((copy / "sys/devices/system/cpu/cpu3/cpuidle").exists())
+            write(pathlib.Path(folder), "manifests/a.yaml", "apiVersion: parker/v1\nname: a\ncpus: {count: 2}\n"
+                  "memory: {size: 1GiB}\nkernel: {image: /k}\ndevices: ["
+                  + ", ".join(f'{{pci: "0000:03:00.{function}"}}' for function in range(8)) + "]\n")
+            plans = [run("--sysroot", str(each), "--config", folder + "/manifests", "plan") for each in (root, copy)]
+            self.assertEqual(plans[0].stdout, plans[1].stdout)
+            self.assertEqual(plans[0].stderr, plans[1].stderr)
+            self.assertIn("its drive sda is in use: mounted on /srv", plans[1].stderr)
+            again = run("--sysroot", str(root), "host", "--save", str(copy))
+            self.assertEqual(again.returncode, 1)
+            self.assertIn("is there already", again.stderr)
+            self.assertEqual(run("--machine", "pu:4", "host", "--save", folder + "/x").returncode, 2)
+
+    def test_what_nobody_could_read_is_not_known(self) -> None:
+        with tempfile.TemporaryDirectory() as folder:
+            root = pathlib.Path(folder)
+            large_server(root)
+            (root / "sys/devices/pci0000:00/0000:00:03.0/0000:03:00.7/msi_irqs/1").unlink()
+            (root / "sys/devices/pci0000:00/0000:00:03.0/0000:03:00.7/msi_irqs").rmdir()
+            (root / "sys/devices/pci0000:00/0000:00:04.0/0000:04:00.5/physfn").symlink_to("../0000:04:00.0")
+            text = run("--sysroot", folder, "host").stdout
+            functions = json.loads(run("--sysroot", folder, "--json=short", "host").stdout)["functions"]
+        self.assertRegex(text, r"(?m)^0000:03:00\.7 +3 +- +- +\? +")
+        self.assertRegex(text, r"(?m)^0000:03:00\.6 +3 +- +- +\? +")  # a bus goes as a whole
+        self.assertRegex(text, r"(?m)^0000:04:00\.5 +4 +- +- +no \[sr-iov\] +")
+        by_address = {each["pci"]: each for each in functions}
+        self.assertIsNone(by_address["0000:03:00.7"]["msi"])
+        self.assertIn("0000:03:00.7", by_address["0000:03:00.7"]["why"])
+        self.assertIn("0000:04:00.5 is a virtual function", by_address["0000:04:00.5"]["why"])
+        self.assertIn("0000:04:00.0 has 1 virtual function,", by_address["0000:04:00.0"]["why"])
+
     def test_snapshot_that_leaves_things_out(self) -> None:
         with tempfile.TemporaryDirectory() as folder:
             root = pathlib.Path(folder)
