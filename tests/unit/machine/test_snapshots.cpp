@@ -95,8 +95,8 @@ TEST_CASE("real machines are read as lstopo reads them", "[collected]")
     const auto row = GENERATE(values<Snapshot>({
         {"16em64t-4s2c2t-offlines", "16em64t-4s2c2t-offlines", 12, 4, 4, 7, 1, 0, 0, "10"},
         {"20em64t-hybrid-1p6c2t+2ca4co1t", "20em64t-hybrid-1p6c2t+2ca4co1t", 20, 0, 1, 14, 1, 0, 0, "19"},
-        {"32em64t-2n8c+dax+nvme+mic+dimms", "32em64t-2n8c+1mic", 16, 112, 2, 16, 2, 137, 8, "15"},
-        {"40intel64-2g2n4c+pcilocality", "40intel64-2g2n4c+pci", 40, 40, 4, 40, 4, 37, 14, "39"},
+        {"32em64t-2n8c+dax+nvme+mic+dimms", "32em64t-2n8c+1mic", 16, 0, 2, 16, 2, 137, 8, "15"},
+        {"40intel64-2g2n4c+pcilocality", "40intel64-2g2n4c+pci", 40, 0, 4, 40, 4, 37, 14, "39"},
         {"64amd64-4p2n4ca2co", "64amd64-4p2n4ca2co/fsroot", 64, 0, 4, 64, 8, 0, 0, "63"},
     }));
     CAPTURE(row.file);
