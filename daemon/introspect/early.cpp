@@ -12,7 +12,6 @@
 namespace parker::introspect {
 namespace {
 
-
 // Intel SDM volume 3, "Paging": the last entry of a top table, which is where Linux has its image.
 constexpr std::uint64_t last_entry = page_bytes - word;
 constexpr std::uint64_t entry_present = 1U << 0;
