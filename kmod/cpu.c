@@ -270,7 +270,7 @@ static bool parker_patient(struct parker_patience *patience)
 	if (time_after(jiffies, patience->end) || fatal_signal_pending(current))
 		return false;
 	msleep(patience->ms);
-	patience->ms = min(2 * patience->ms, 500u);
+	patience->ms = min(2 * patience->ms, 40u); /* often: another probe may follow at once */
 	return true;
 }
 
