@@ -235,7 +235,7 @@ class Machine(Qemu):
 
     def __enter__(self) -> "Machine":
         try:
-            self._await_ssh(timeout=120)
+            self._await_ssh(timeout=240)
         except MachineError as error:
             self.__exit__()
             raise Unfit(str(error)) from error
