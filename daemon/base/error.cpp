@@ -56,6 +56,7 @@ constexpr auto table = std::to_array<CodeInfo>({
     {Code::interrupt_remapping, "interrupt-remapping", "InterruptRemapping", 6, false},
 
     {Code::busy, "busy", "Busy", 1, true},
+    {Code::limit_exceeded, "limit-exceeded", "LimitExceeded", 1, true},
     {Code::cancelled, "cancelled", "Cancelled", 1, true},
     {Code::wrong_state, "wrong-state", "WrongState", 1, false},
     {Code::start_failed, "start-failed", "StartFailed", 1, true},
@@ -64,6 +65,7 @@ constexpr auto table = std::to_array<CodeInfo>({
     {Code::not_returned, "not-returned", "NotReturned", 1, true},
     {Code::kernel_refused, "kernel-refused", "KernelRefused", 1, true},
     {Code::locked_down, "locked-down", "LockedDown", 4, false},
+    {Code::look_given_up, "look-given-up", "LookGivenUp", 1, true},
 });
 
 static_assert(
@@ -71,7 +73,7 @@ static_assert(
         for (std::size_t i = 0; i < table.size(); ++i)
             if (static_cast<std::size_t>(table[i].code) != i)
                 return false;
-        return table.back().code == Code::locked_down;
+        return table.back().code == Code::look_given_up;
     }(),
     "the table follows the enum, row by row");
 

@@ -59,7 +59,8 @@ enum class Code {
     interrupt_remapping,
 
     // Life of a partition
-    busy, // another job on this partition is under way
+    busy,           // another job on this partition is under way
+    limit_exceeded, // one user asks for more at once than anybody may
     cancelled,
     wrong_state,
     start_failed, // the CPU did not answer
@@ -68,6 +69,7 @@ enum class Code {
     not_returned,   // something could not be given back, is kept and retried
     kernel_refused, // the module said no, for a reason without a code of its own
     locked_down,
+    look_given_up, // its memory leads astray who looks into it
 };
 
 struct CodeInfo {

@@ -229,6 +229,11 @@ std::string_view explain(Code code)
         return "Another job on the same partition is under way, such as a start or a stop. `parkerctl status NAME` "
                "shows "
                "it. Wait for its end, or use `parkerctl kill NAME`, which does not wait.";
+    case Code::limit_exceeded:
+        return "One user has as much under way with parkerd as anybody may who is not root: calls that are not "
+               "answered "
+               "yet, questions to polkit among them, or readers of a log. It keeps the others from having to wait. "
+               "Wait until some of it has ended, or end it: a call ends with the program that made it.";
     case Code::cancelled:
         return "The work was given up before its end, because somebody asked for that, or because something more "
                "urgent was to be done: a memory dump is given up when its partition is started, stopped or killed, or "
@@ -275,6 +280,12 @@ std::string_view explain(Code code)
                "things it then forbids. `cat /sys/kernel/security/lockdown` shows the mode. Partitions need "
                "lockdown=none, "
                "usually by switching Secure Boot off.";
+    case Code::look_given_up:
+        return "parkerd reads a partition's memory for its kernel's log, for what it says about itself, and for why it "
+               "died. What stands there is that kernel's own, and may lead in circles, by accident or on purpose: then "
+               "the look costs too much, and is given up. The partition is not touched by that, and no other one "
+               "waits; there is no log of it, no figures in `parkerctl top`, no cause of a crash. Its own dmesg(1) may "
+               "say more.";
     }
     return {};
 }

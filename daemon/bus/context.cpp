@@ -40,7 +40,9 @@ std::string_view to_string(Fleet::Verb verb)
 void begin(const Context& context, const Presence& object, const sdbus::Message& call, JobResult&& result,
            Fleet::Verb verb, const std::string& name, std::uint64_t flags)
 {
-    const auto shared = std::make_shared<JobResult>(std::move(result));
+    const auto shared = admit(context, call, std::move(result));
+    if (!shared)
+        return;
     const auto answer = [&context, object, shared, verb, name](const std::optional<Error>& refusal) {
         reply(*shared, context.on_bug, object, [&context, &refusal, verb, &name] {
             if (refusal)

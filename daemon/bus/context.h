@@ -4,8 +4,10 @@
 #include <sdbus-c++/sdbus-c++.h>
 
 #include <map>
+#include <memory>
 #include <string>
 #include <string_view>
+#include <utility>
 #include <vector>
 
 #include "bus/authority.h"
@@ -22,6 +24,25 @@ struct Context {
     Authority& authority;
     OnBug on_bug;
 };
+
+// Of a call that is answered later, and counts as one of its user's until then. Null: it was refused just now.
+template <typename... Values>
+std::shared_ptr<sdbus::Result<Values...>> admit(const Context& context, const sdbus::Message& call,
+                                                sdbus::Result<Values...>&& result)
+{
+    struct Admitted {
+        sdbus::Result<Values...> result;
+        Authority::Place place;
+    };
+    const auto admitted = std::make_shared<Admitted>(Admitted{std::move(result), {}});
+    try {
+        admitted->place = context.authority.admit(call);
+    } catch (const Error& error) {
+        admitted->result.returnError(to_bus(error));
+        return nullptr;
+    }
+    return {admitted, &admitted->result};
+}
 
 using JobResult = sdbus::Result<sdbus::ObjectPath>;
 

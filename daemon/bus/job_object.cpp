@@ -32,10 +32,12 @@ void JobObject::failed(const Error& error)
 
 void JobObject::Cancel(sdbus::Result<>&& result)
 {
-    const auto shared = std::make_shared<sdbus::Result<>>(std::move(result));
+    const auto& call = *getObject().getCurrentlyProcessedMessage();
+    const auto shared = admit(context_, call, std::move(result));
+    if (!shared)
+        return;
     context_.authority.check(
-        *getObject().getCurrentlyProcessedMessage(), action::dump_memory,
-        {{"verb", "give up dumping the memory of"}, {"partition", job_.partition}},
+        call, action::dump_memory, {{"verb", "give up dumping the memory of"}, {"partition", job_.partition}},
         [&context = context_, object = Presence{presence_}, shared, id = job_.id](const std::optional<Error>& refusal) {
             reply(*shared, context.on_bug, object, [&context, &refusal, id] {
                 if (refusal)

@@ -33,7 +33,9 @@ void ManagerObject::ListPartitions(sdbus::Result<Partitions>&& result)
 
 void ManagerObject::GetPartition(sdbus::Result<sdbus::ObjectPath>&& result, std::string name)
 {
-    const auto shared = std::make_shared<sdbus::Result<sdbus::ObjectPath>>(std::move(result));
+    const auto shared = admit(context_, call(), std::move(result));
+    if (!shared)
+        return;
     context_.host.when_settled([this, shared, name] {
         reply(*shared, context_.on_bug, [this, &name] {
             (void)context_.fleet.status(name); // no_such_partition
@@ -59,7 +61,9 @@ void ManagerObject::KillPartition(JobResult&& result, std::string name, std::uin
 
 void ManagerObject::Plan(sdbus::Result<std::string>&& result, std::vector<std::string> names, std::uint64_t flags)
 {
-    const auto shared = std::make_shared<sdbus::Result<std::string>>(std::move(result));
+    const auto shared = admit(context_, call(), std::move(result));
+    if (!shared)
+        return;
     const auto answer = [this, shared, names](const std::optional<Error>& error, Preview preview) {
         reply(*shared, context_.on_bug, [&error, &preview, &names] {
             if (error)
@@ -95,7 +99,9 @@ void ManagerObject::plan(const std::vector<std::string>& names, const PlanAnswer
 
 void ManagerObject::Reload(sdbus::Result<>&& result, std::uint64_t flags)
 {
-    const auto shared = std::make_shared<sdbus::Result<>>(std::move(result));
+    const auto shared = admit(context_, call(), std::move(result));
+    if (!shared)
+        return;
     const auto answer = [this, shared](const std::optional<Error>& error) {
         reply(*shared, context_.on_bug, [&error] {
             if (error)
@@ -118,7 +124,9 @@ void ManagerObject::Reload(sdbus::Result<>&& result, std::uint64_t flags)
 
 void ManagerObject::GetFindings(sdbus::Result<Dictionaries>&& result)
 {
-    const auto shared = std::make_shared<sdbus::Result<Dictionaries>>(std::move(result));
+    const auto shared = admit(context_, call(), std::move(result));
+    if (!shared)
+        return;
     context_.authority.check(call(), action::inspect, {{"verb", "see findings"}},
                              [this, shared](const std::optional<Error>& refusal) {
                                  reply(*shared, context_.on_bug, [this, &refusal] {

@@ -141,10 +141,12 @@ void PartitionObject::Kill(JobResult&& result, std::uint64_t flags)
 void PartitionObject::OpenLog(sdbus::Result<sdbus::UnixFd>&& result, std::uint64_t flags)
 {
     constexpr std::uint64_t follow = 1;
-    const auto shared = std::make_shared<sdbus::Result<sdbus::UnixFd>>(std::move(result));
-    const auto answer = [&context = context_, object = Presence{presence_}, shared, name = status_.name,
-                         flags](const std::optional<Error>& refusal) {
-        reply(*shared, context.on_bug, object, [&context, &refusal, &name, flags] {
+    const auto shared = admit(context_, call(), std::move(result));
+    if (!shared)
+        return;
+    const auto answer = [&context = context_, object = Presence{presence_}, shared, name = status_.name, flags,
+                         user = context_.authority.user(call())](const std::optional<Error>& refusal) {
+        reply(*shared, context.on_bug, object, [&context, &refusal, &name, flags, user] {
             if (refusal)
                 throw Error{*refusal};
             if ((flags & ~follow) != 0)
@@ -153,7 +155,7 @@ void PartitionObject::OpenLog(sdbus::Result<sdbus::UnixFd>&& result, std::uint64
             if (flags == 0 && (state == State::inactive || state == State::failed))
                 throw Error{Code::wrong_state, "partition " + name, "it does not run",
                             "journalctl -u " + unit_name(name) + " has what it said"};
-            return sdbus::UnixFd{context.host.open_log(name, (flags & follow) != 0).release(), sdbus::adopt_fd};
+            return sdbus::UnixFd{context.host.open_log(name, (flags & follow) != 0, user).release(), sdbus::adopt_fd};
         });
     };
     context_.authority.check(call(), action::inspect, {{"verb", "read the log of"}, {"partition", status_.name}},
@@ -164,7 +166,9 @@ void PartitionObject::Dump(JobResult&& result, sdbus::UnixFd file, std::uint64_t
 {
     constexpr std::uint64_t live = 1;
     constexpr std::uint64_t compressed = 2;
-    const auto shared = std::make_shared<JobResult>(std::move(result));
+    const auto shared = admit(context_, call(), std::move(result));
+    if (!shared)
+        return;
     const auto answer = [&context = context_, object = Presence{presence_}, shared, name = status_.name,
                          file = std::make_shared<Fd>(file.release()), flags](const std::optional<Error>& refusal) {
         reply(*shared, context.on_bug, object, [&context, &refusal, &name, &file, flags] {
@@ -182,7 +186,9 @@ void PartitionObject::Dump(JobResult&& result, sdbus::UnixFd file, std::uint64_t
 
 void PartitionObject::GetVitals(sdbus::Result<Dictionary>&& result, std::uint64_t flags)
 {
-    const auto shared = std::make_shared<sdbus::Result<Dictionary>>(std::move(result));
+    const auto shared = admit(context_, call(), std::move(result));
+    if (!shared)
+        return;
     const auto refuse = [&context = context_, shared](const Error& error) {
         reply(*shared, context.on_bug, [&error]() -> Dictionary { throw Error{error}; });
     };

@@ -36,8 +36,9 @@ public:
         // Calls `call` when what has changed on disk so far is known: at once if nothing has. Who drops a manifest and
         // then asks for its partition gets that one.
         virtual void when_settled(std::function<void()> call) = 0;
-        // A socket from which a partition's log can be read: schemas/org.parker1.Partition.xml, OpenLog.
-        virtual Fd open_log(const std::string& partition, bool follow) = 0;
+        // A socket from which a partition's log can be read: schemas/org.parker1.Partition.xml, OpenLog. For a user, or
+        // for root.
+        virtual Fd open_log(const std::string& partition, bool follow, std::optional<std::uint32_t> user) = 0;
         virtual void vitals(const std::string& partition, std::function<void(const Vitals&)> done) = 0;
         // What the manifests would come to now.
         virtual void plan(std::function<void(const std::optional<Error>&, Preview)> done) = 0;

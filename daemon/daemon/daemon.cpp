@@ -39,15 +39,20 @@ Daemon::Daemon(Loop& loop, Log& log, DaemonOptions options)
     : loop_{loop}, log_{log}, options_{std::move(options)}, control_{make_control()}, crashes_{below(
                                                                                           options_.state_directory,
                                                                                           "crash")},
-      workers_{loop}, logs_{*control_}, fleet_{{.control = *control_,
-                                                .executor = workers_,
-                                                .machine = [this] { return machine(); },
-                                                .now = &Fleet::Clock::now,
-                                                .options = options_.plan,
-                                                .build = &firmware::build,
-                                                .last_look = [this](const Ending& ending) { return last_look(ending); },
-                                                .state_directory = below(options_.runtime_directory, "partitions")},
-                                               *this},
+      workers_{loop}, logs_{*control_,
+                            [this](const std::string& name, const LogRun& run, const std::string& why) {
+                                workers_.post([this, name, run, why] { look_given_up(name, run.id, why); });
+                            }},
+      fleet_{{.control = *control_,
+              .executor = workers_,
+              .machine = [this] { return machine(); },
+              .now = &Fleet::Clock::now,
+              .options = options_.plan,
+              .build = &firmware::build,
+              .last_look = [this](const Ending& ending) { return last_look(ending); },
+              .look_away = [this](const std::string& name) { logs_.away(name); },
+              .state_directory = below(options_.runtime_directory, "partitions")},
+             *this},
       seen_{below(options_.runtime_directory, "seen")}
 {
 }
@@ -129,26 +134,41 @@ void Daemon::start()
 
 void Daemon::reload(Done done)
 {
+    reload_asked_.push_back(std::move(done));
+    if (!reloading_)
+        read_again();
+}
+
+// Once for all who have asked by now. Who asks while it is under way may know of more than it sees: that is the next.
+void Daemon::read_again()
+{
+    reloading_ = true;
     const auto manifests = std::make_shared<Manifests>();
-    ++reloads_;
     workers_.submit(
         {"/manifests"},
         [manifests, directories = options_.manifest_directories] { *manifests = load_directories(directories); },
-        [this, manifests, done = std::move(done)](const std::optional<Error>& error) {
-            --reloads_;
+        [this, manifests, asked = std::exchange(reload_asked_, {})](const std::optional<Error>& error) {
+            reloading_ = false;
+            if (!reload_asked_.empty())
+                read_again();
             if (!error)
                 define(*manifests);
             else
                 log_.write(LOG_ERR, fmt::format("manifests: {}", error->what()));
-            if (done)
-                done(error);
+            for (const auto& done : asked)
+                if (done)
+                    done(error);
+            for (const auto& call : std::exchange(settling_, {}))
+                call();
         });
 }
 
 void Daemon::when_settled(std::function<void()> call)
 {
-    if (watch_->pending() || reloads_ != 0)
+    if (watch_->pending())
         reload([call = std::move(call)](const std::optional<Error>&) { call(); });
+    else if (reloading_) // which began after the last change
+        settling_.push_back(std::move(call));
     else
         call();
 }
@@ -181,9 +201,9 @@ void Daemon::plan(std::function<void(const std::optional<Error>&, Preview)> done
     fleet_.plan(std::move(done));
 }
 
-Fd Daemon::open_log(const std::string& partition, bool follow)
+Fd Daemon::open_log(const std::string& partition, bool follow, std::optional<std::uint32_t> user)
 {
-    auto socket = logs_.open(partition, follow);
+    auto socket = logs_.open(partition, follow, user);
     log_.write(LOG_DEBUG, fmt::format("{}: somebody {} the log", partition, follow ? "follows" : "reads"),
                {.partition = partition});
     return socket;
@@ -195,13 +215,20 @@ void Daemon::vitals(const std::string& partition, std::function<void(const bus::
     bus::Service::Vitals vitals;
     if (const auto started = fleet_.status(partition).run_started_usec; started != 0)
         vitals.uptime_usec = realtime_usec() - std::min(realtime_usec(), started);
-    const auto number = ++last_asked_;
-    vitals_asked_.emplace(number, std::move(done));
+    const auto number = ++last_asked_; // the answer comes by way of the loop, and so later than it is expected here
     logs_.ask_vitals(partition, [this, number, vitals](const introspect::Vitals& kernel) mutable {
         vitals.kernel = kernel;
         vitals.taken_usec = monotonic_usec();
         workers_.post([this, number, vitals] { vitals_asked_.extract(number).mapped()(vitals); });
     });
+    vitals_asked_.emplace(number, std::move(done));
+}
+
+void Daemon::look_given_up(const std::string& partition, const std::string& run, const std::string& why)
+{
+    log_.write(LOG_WARNING, fmt::format("{}: {}", partition, why),
+               {.partition = partition, .code = std::string{info(Code::look_given_up).name}});
+    fleet_.on_look_given_up(partition, run, why);
 }
 
 void Daemon::broken(const std::string& what)
@@ -316,7 +343,13 @@ std::string Daemon::last_look(const Ending& ending)
             if (inside != nullptr && !report.empty() && ending.manifest &&
                 ending.manifest->dump == Manifest::Dump::on_crash)
                 keep_memory(ending, *inside, report);
-        });
+        },
+        [this, &ending] { return hurries(ending); });
+}
+
+bool Daemon::hurries(const Ending& ending) const
+{
+    return ends_ || (ending.hurry && *ending.hurry);
 }
 
 // A full disk, here and below, must not keep the partition from coming back.
@@ -327,6 +360,8 @@ std::string Daemon::examine(const Ending& ending, const introspect::Kernel* kern
         return cause;
     const auto& name = ending.held.name;
     try {
+        if (kernel != nullptr)
+            kernel->look().begin(introspect::Look::whole_log);
         report = crashes_.save(ending, cause, realtime_usec(), kernel);
         log_later(LOG_NOTICE, name, "crash report: " + report.string());
     } catch (const Error& error) {
@@ -340,9 +375,8 @@ void Daemon::keep_memory(const Ending& ending, const Inside& inside, const std::
     const auto& name = ending.held.name;
     log_later(LOG_INFO, name, "its memory is being written to " + report.string());
     try {
-        const auto bytes =
-            crashes_.add_memory(report, introspect::elf_core(inside.memory(), inside.kernel()),
-                                [this, &ending](std::uint64_t) { return !ends_ && !(ending.hurry && *ending.hurry); });
+        const auto bytes = crashes_.add_memory(report, introspect::elf_core(inside.memory(), inside.kernel()),
+                                               [this, &ending](std::uint64_t) { return !hurries(ending); });
         log_later(LOG_NOTICE, name,
                   fmt::format("memory dump: {}/vmcore.zst, {}", report.string(), format_bytes(bytes)));
     } catch (const Error& error) {

@@ -59,7 +59,7 @@ private:
     // bus::Service::Host
     void reload(Done done) override;
     void when_settled(std::function<void()> call) override;
-    Fd open_log(const std::string& partition, bool follow) override;
+    Fd open_log(const std::string& partition, bool follow, std::optional<std::uint32_t> user) override;
     void vitals(const std::string& partition, std::function<void(const bus::Service::Vitals&)> done) override;
     void plan(std::function<void(const std::optional<Error>&, Preview)> done) override;
     void broken(const std::string& what) override;
@@ -70,12 +70,15 @@ private:
 
     std::unique_ptr<Control> make_control();
     Machine machine();
+    void read_again();
     void reload_for_systemd();
     void define(const Manifests& manifests);
     void note_state(const std::string& name);
     void note_run(const std::string& name);
     HeldPartition looked_into(HeldPartition held) const;
+    void look_given_up(const std::string& partition, const std::string& run, const std::string& why);
     std::string last_look(const Ending& ending);
+    bool hurries(const Ending& ending) const;
     std::string examine(const Ending& ending, const introspect::Kernel* kernel, std::filesystem::path& report);
     void keep_memory(const Ending& ending, const Inside& inside, const std::filesystem::path& report);
     void log_later(int priority, const std::string& partition, const std::string& text);
@@ -107,8 +110,10 @@ private:
         SubState sub_state;
         bool ran; // or tried to
     };
-    std::map<std::string, Noted> states_; // as last logged
-    unsigned reloads_ = 0;                // in the workers
+    std::map<std::string, Noted> states_;         // as last logged
+    std::vector<Done> reload_asked_;              // since the reading that is under way began
+    std::vector<std::function<void()>> settling_; // wait for that one
+    bool reloading_ = false;
     std::atomic<bool> ends_ = false;
     std::vector<std::string> logged_findings_;
     bool status_changed_ = true;

@@ -71,6 +71,7 @@ bool LogFollower::take(const introspect::Kernel& kernel)
 {
     if (last_)
         return false; // it had what there was when it came
+    kernel.look().begin(introspect::Look::reading);
     if (rewinds_)
         rewind(kernel.ring());
     const auto enough = pending_.size() + batch;
@@ -78,8 +79,10 @@ bool LogFollower::take(const introspect::Kernel& kernel)
         if (pending_.size() - sent_ > most_backlog)
             return false;
         const auto step = cursor_.next(kernel.ring(), false);
-        broken_ = step.broken ? broken_ + 1 : 0;
         add(step);
+        if (step.given_up) // where it stopped, the next look goes on
+            return true;
+        broken_ = step.broken ? broken_ + 1 : 0;
         if (step.none()) {
             if (!follow_)
                 close();
@@ -92,11 +95,14 @@ bool LogFollower::take(const introspect::Kernel& kernel)
 
 void LogFollower::take_all(const introspect::Kernel& kernel)
 {
+    kernel.look().begin(introspect::Look::whole_log);
     for (;;) {
         const auto step = cursor_.next(kernel.ring(), true);
-        if (step.none())
-            return;
         add(step);
+        if (step.given_up)
+            unreadable("the rest of its log was given up " + kernel.look().why());
+        if (step.none() || step.given_up)
+            return;
         if (pending_.size() - sent_ > most_last_words) {
             const auto last = kernel.ring().last();
             const auto missed = last && *last >= cursor_.seq() ? *last + 1 - cursor_.seq() : 1;

@@ -2,7 +2,9 @@
 #pragma once
 
 #include <cstdint>
+#include <memory>
 #include <string>
+#include <utility>
 
 #include "base/fd.h"
 #include "introspect/kernel.h"
@@ -25,14 +27,19 @@ public:
     static constexpr std::size_t most_backlog = std::size_t{8} << 20;
     static constexpr std::size_t most_last_words = std::size_t{16} << 20; // of a kernel that ended
 
-    // `id` is told from any other's; `follow`: beyond what there is now, and on to the next run.
-    LogFollower(std::uint64_t id, Fd socket, bool follow) : id_{id}, socket_{std::move(socket)}, follow_{follow} {}
+    // `id` is told from any other's; `follow`: beyond what there is now, and on to the next run; `place`: kept for as
+    // long as this is there.
+    LogFollower(std::uint64_t id, Fd socket, bool follow, std::shared_ptr<const void> place = {})
+        : id_{id}, socket_{std::move(socket)}, follow_{follow}, place_{std::move(place)}
+    {
+    }
 
     // The run that is under way, before anything about it.
     void begin(const LogRun& run);
-    // What the kernel has written since, as far as that is asked for now: true if there is more.
+    // What the kernel has written since, as far as that is asked for now, for as much as one look may cost: true if
+    // there is more.
     bool take(const introspect::Kernel& kernel);
-    // Its last words, all of them, and how it ended.
+    // Its last words, all of them or as much as a look may cost, and how it ended.
     void take_all(const introspect::Kernel& kernel);
     void end(const std::string& result, const std::string& cause);
     // Said once, until there is something to read again.
@@ -58,6 +65,7 @@ private:
     std::uint64_t id_;
     Fd socket_;
     bool follow_;
+    std::shared_ptr<const void> place_;
     std::string run_; // that it was told of
     introspect::LogCursor cursor_;
     std::string pending_;

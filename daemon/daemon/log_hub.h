@@ -1,6 +1,7 @@
 // SPDX-License-Identifier: LGPL-2.1-or-later
 #pragma once
 
+#include <atomic>
 #include <chrono>
 #include <cstdint>
 #include <functional>
@@ -9,102 +10,73 @@
 #include <mutex>
 #include <optional>
 #include <string>
-#include <thread>
-#include <vector>
+#include <utility>
 
 #include "base/fd.h"
+#include "base/quota.h"
 #include "control/control.h"
-#include "daemon/log_follower.h"
-#include "introspect/vitals.h"
-#include "partition/inside.h"
+#include "daemon/watcher.h"
 
 namespace parker {
 
-// The logs of all partitions' kernels, for whoever follows them, and how these kernels fare, for whoever asks. A thread
-// of its own looks into the memory of those that are followed, ten times a second, and of those that are asked about;
-// nothing is mapped, and nothing wakes up, while nobody follows and nobody has asked for a while.
+// The logs of all partitions' kernels, for whoever follows them, and how these kernels fare, for whoever asks. Each
+// partition's memory is looked into by a Watcher of its own; here they are found by name, and readers counted.
 class LogHub {
 public:
-    static constexpr std::chrono::milliseconds interval{100};
-    // After a look that brought that much, so that a ring of the usual size does not wrap in between.
-    static constexpr std::size_t busy_records = 100;
-    static constexpr std::chrono::milliseconds busy_interval{10};
     static constexpr std::size_t most_followers = 32; // of one partition
-    // Who asks waits so long for a kernel, if it is looked for until then, and what is found is kept for so long after,
-    // as who asks often asks again.
-    static constexpr std::chrono::seconds patience{3};
-    static constexpr std::chrono::seconds keep{5};
+    // Of these, how many one user may have who is not root, and all such users together: root's own always find room.
+    static constexpr std::size_t most_of_user = 8;
+    static constexpr std::size_t most_of_users = 24;
+    static constexpr std::size_t most_logs_of_user = 64; // of all partitions
+    // What is read of a kernel that has ended, while its partition waits to be given back: so long at most.
+    static constexpr std::chrono::seconds last_look{10};
 
     // What becomes of a kernel's end beside its followers, both called in end()'s thread. First the cause, in a line,
     // of the kernel in its memory, or of null where none was found. Then, when they have heard of the end, whatever
     // takes longer; null: the memory cannot be mapped.
     using Autopsy = std::function<std::string(const introspect::Kernel*)>;
     using Afterwards = std::function<void(const Inside*)>;
+    using VitalsAnswer = Watcher::VitalsAnswer;
+    // Called in another thread, once a run: looking into this partition's memory costs too much. Must not wait.
+    using GivenUp = std::function<void(const std::string& name, const LogRun& run, const std::string& why)>;
 
-    // What a kernel's books say; nothing in it where no kernel was found. Called once, in the hub's thread or end()'s,
-    // and must not wait.
-    using VitalsAnswer = std::function<void(const introspect::Vitals&)>;
-
-    explicit LogHub(Control& control);
+    explicit LogHub(Control& control, GivenUp given_up = {});
     ~LogHub();
     LogHub(const LogHub&) = delete;
     LogHub& operator=(const LogHub&) = delete;
 
-    // These never wait. open() gives the reader's end of a socket; too_large: that many read it already.
-    Fd open(const std::string& name, bool follow);
+    // These never wait. open() gives the reader's end of a socket, to a user or, without one, to root; limit_exceeded:
+    // that many read it already.
+    Fd open(const std::string& name, bool follow, std::optional<std::uint32_t> user = {});
     void ask_vitals(const std::string& name, VitalsAnswer answer);
     void runs(const HeldPartition& held, const LogRun& run); // it has been started; may be said again
     void gone(const std::string& name);                      // followers hear the end of it
 
+    // In an executor's thread, before the memory of a partition is given back whose kernel was not ended by end():
+    // nothing looks into it any more.
+    void away(const std::string& name);
+
     // In an executor's thread, while the partition's CPUs stand still: the last of the log goes out, and nothing of its
     // memory is mapped any more when this returns. An exception of the calls' passes. `again`: the next kernel may find
-    // this memory as it is.
+    // this memory as it is. `hurry`: asked now and then; true ends what can be ended early.
     std::string end(const HeldPartition& held, const LogRun& run, const std::string& result, bool again,
-                    const Autopsy& autopsy, const Afterwards& afterwards);
+                    const Autopsy& autopsy, const Afterwards& afterwards, const std::function<bool()>& hurry = {});
 
 private:
-    using Clock = std::chrono::steady_clock;
-    struct Ask {
-        VitalsAnswer answer;
-        Clock::time_point until;
-    };
-    struct Entry {                         // of a partition
-        std::optional<HeldPartition> held; // nothing: no kernel runs there
-        LogRun run;
-        Clock::time_point since; // it is looked for
-        Clock::time_point search_at;
-        Clock::duration search_took{}; // since the last pause
-        std::unique_ptr<Inside> inside;
-        std::vector<std::unique_ptr<LogFollower>> followers;
-        std::vector<Ask> asks;
-        Clock::time_point keep_until;                  // for those who may ask again
-        std::optional<introspect::VitalPlaces> places; // of this run's kernel, once somebody asked
-
-        bool is_wanted(Clock::time_point now) const { return !followers.empty() || now < keep_until; }
-    };
-    using Command = std::function<void()>; // changes entries_
-    struct Poll;
-
-    void tell(Command command);
-    void ring();
-    void obey();
-    void work();
-    bool round(Poll& poll); // true: there is more to do at once
-    bool look(Entry& entry, Poll& poll);
-    bool find_kernel(Entry& entry);
-    static void answer(Entry& entry, Clock::time_point next_search);
-    static introspect::Vitals vitals(Entry& entry);
+    std::shared_ptr<Watcher> find(const std::string& name); // null: none has been needed
+    std::shared_ptr<Watcher> watcher(const std::string& name);
+    void tell_given_up(const std::string& name, const LogRun& run, const std::string& why);
+    std::shared_ptr<const void> place(const std::string& name, std::optional<std::uint32_t> user);
 
     Control& control_;
-    std::mutex commands_mutex_; // held for a moment only
-    std::vector<Command> commands_;
-    std::map<std::string, std::size_t> readers_; // about how many each has
-    bool stopping_ = false;
-    std::mutex entries_mutex_; // held while the thread is at work, a few milliseconds
-    std::map<std::string, Entry> entries_;
-    std::uint64_t last_id_ = 0;
-    Fd doorbell_; // eventfd
-    std::thread thread_;
+    GivenUp given_up_;
+    Quota<std::string> readers_{most_followers};
+    Quota<std::string> users_readers_{most_of_users};
+    Quota<std::pair<std::string, std::uint32_t>> user_readers_{most_of_user};
+    Quota<std::uint32_t> logs_of_user_{most_logs_of_user};
+    std::atomic<std::uint64_t> last_id_ = 0;
+    std::mutex mutex_; // held for a moment only
+    std::map<std::string, std::shared_ptr<Watcher>> watchers_;
 };
 
 } // namespace parker

@@ -6,12 +6,15 @@
 
 #include <algorithm>
 #include <exception>
+#include <system_error>
 #include <utility>
 
 namespace parker {
 namespace {
 
-constexpr std::size_t threads_max = 16; // about as many as there can be partitions
+// Kept when there is nothing to do. While there is, lanes alone say how many there are: one for each partition, and few
+// others.
+constexpr std::size_t most_idle = 16;
 
 } // namespace
 
@@ -26,11 +29,9 @@ void Workers::submit(const Lanes& lanes, std::function<void()> work, std::functi
 {
     {
         const std::lock_guard lock{mutex_};
+        join_ended();
         tasks_.push_back({lanes, std::move(work), std::move(done)});
-        if (idle_ < tasks_.size() && threads_.size() < threads_max) {
-            threads_.emplace_back([this] { this->work(); });
-            (void)::pthread_setname_np(threads_.back().native_handle(), "worker");
-        }
+        staff();
     }
     wake_.notify_one();
 }
@@ -52,9 +53,41 @@ void Workers::stop()
         tasks_.clear();
     }
     wake_.notify_all();
-    for (auto& thread : threads_)
+    for (;;) {
+        std::thread thread;
+        {
+            const std::lock_guard lock{mutex_};
+            join_ended();
+            if (threads_.empty())
+                return;
+            thread = std::move(threads_.extract(threads_.begin()).mapped());
+        }
         thread.join();
-    threads_.clear();
+    }
+}
+
+// With mutex_ held. Called whenever a task may have become ready, or a thread has gone to work.
+void Workers::staff()
+{
+    if (idle_ > 0 || next() == tasks_.end())
+        return;
+    try {
+        std::thread thread{[this] { work(); }};
+        (void)::pthread_setname_np(thread.native_handle(), "worker");
+        const auto id = thread.get_id();
+        threads_.emplace(id, std::move(thread));
+    } catch (const std::system_error&) {
+        if (threads_.empty())
+            throw; // else one of them will come to it
+    }
+}
+
+// With mutex_ held, which they have no more use for.
+void Workers::join_ended()
+{
+    for (auto& thread : ended_)
+        thread.join();
+    ended_.clear();
 }
 
 void Workers::work()
@@ -63,6 +96,11 @@ void Workers::work()
     while (!stopping_) {
         const auto found = next();
         if (found == tasks_.end()) {
+            if (idle_ == most_idle) { // none waits for it: what is there now waits for lanes
+                if (auto self = threads_.extract(std::this_thread::get_id()); !self.empty())
+                    ended_.push_back(std::move(self.mapped()));
+                return;
+            }
             ++idle_;
             wake_.wait(lock);
             --idle_;
@@ -71,6 +109,7 @@ void Workers::work()
         auto task = std::move(*found);
         tasks_.erase(found);
         taken_.insert(task.lanes.begin(), task.lanes.end());
+        staff();
         lock.unlock();
         run(task);
         lock.lock();

@@ -4,6 +4,7 @@
 #include <condition_variable>
 #include <deque>
 #include <functional>
+#include <map>
 #include <mutex>
 #include <set>
 #include <string>
@@ -16,7 +17,8 @@
 
 namespace parker {
 
-// Threads for slow work, as many as there is work that may go on at once.
+// Threads for slow work, as many as there is work that may go on at once: whatever work of one partition waits for, all
+// others find a thread.
 class Workers : public Executor {
 public:
     explicit Workers(Loop& loop);
@@ -37,6 +39,8 @@ private:
     };
 
     void work();
+    void staff();
+    void join_ended();
     std::deque<Task>::iterator next(); // with mutex_ held: the first whose lanes are all free
     void run(Task& task);
     void deliver();
@@ -51,7 +55,8 @@ private:
     bool stopping_ = false;
     Fd doorbell_; // eventfd
     Loop::Handle source_;
-    std::vector<std::thread> threads_;
+    std::map<std::thread::id, std::thread> threads_;
+    std::vector<std::thread> ended_; // that others have yet to join
 };
 
 } // namespace parker

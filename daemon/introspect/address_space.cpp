@@ -43,20 +43,39 @@ std::optional<AddressSpace::Entry> AddressSpace::entry(std::uint64_t table, std:
     return entry;
 }
 
+AddressSpace::Walk AddressSpace::walk(std::uint64_t address) const
+{
+    auto table = root_.table;
+    for (auto level = levels(); level > 0; --level) {
+        const auto found = entry(table, address >> shift(level) & (entries - 1), level);
+        if (!found || !found->is_present)
+            return {std::nullopt, level};
+        if (found->is_page)
+            return {found->target | (address & ((std::uint64_t{1} << shift(level)) - 1)), level};
+        table = found->target;
+    }
+    return {std::nullopt, 1};
+}
+
 std::optional<std::uint64_t> AddressSpace::translate(std::uint64_t address) const
 {
     const auto used_bits = shift(levels() + 1);
     const auto sign = address >> (used_bits - 1);
     if (sign != 0 && sign != ~std::uint64_t{0} >> (used_bits - 1))
         return std::nullopt;
-    auto table = root_.table;
-    for (auto level = levels(); level > 0; --level) {
-        const auto found = entry(table, address >> shift(level) & (entries - 1), level);
-        if (!found || !found->is_present)
+    return walk(address).physical;
+}
+
+std::optional<std::uint64_t> AddressSpace::first_mapped(std::uint64_t from, std::uint64_t end, std::uint64_t step) const
+{
+    while (from < end && !look().over()) {
+        const auto found = walk(from);
+        if (found.physical)
+            return from;
+        const auto hole_end = (from | ((std::uint64_t{1} << shift(found.level)) - 1)) + 1;
+        if (hole_end <= from) // the last address of all
             return std::nullopt;
-        if (found->is_page)
-            return found->target | (address & ((std::uint64_t{1} << shift(level)) - 1));
-        table = found->target;
+        from = align_up(hole_end, step);
     }
     return std::nullopt;
 }

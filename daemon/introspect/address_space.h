@@ -26,10 +26,16 @@ public:
     // Physical address; nullopt: not mapped, or not canonical. It may lie outside of the partition: read() says.
     std::optional<std::uint64_t> translate(std::uint64_t address) const;
 
+    // The first of these addresses that is mapped: `from`, a multiple of `step`, and every `step` up to `end`. What is
+    // not mapped is passed over as a whole.
+    std::optional<std::uint64_t> first_mapped(std::uint64_t from, std::uint64_t end, std::uint64_t step) const;
+
     // Where the kernel maps all physical memory, as the address of physical 0: the lowest region of its half of the
     // address space (Documentation/arch/x86/x86_64/mm.rst), at a multiple of 1 GiB also with KASLR
     // (arch/x86/mm/kaslr.c). nullopt: what is mapped lowest is no such map.
     std::optional<std::uint64_t> direct_map() const;
+
+    Look& look() const { return memory_->look(); }
 
     // All or nothing, `into` is at most `largest_read`; false: something of it is not mapped into the partition.
     static constexpr std::size_t largest_read = std::size_t{1} << 20;
@@ -51,6 +57,11 @@ private:
         bool is_page = false;
         std::uint64_t target = 0; // physical address of a page or of the next table
     };
+    struct Walk {
+        std::optional<std::uint64_t> physical;
+        unsigned level = 0; // on which it ended
+    };
+    Walk walk(std::uint64_t address) const;
     unsigned levels() const { return root_.five_levels ? 5 : 4; }
     std::optional<Entry> entry(std::uint64_t table, std::uint64_t index, unsigned level) const;
     std::optional<std::uint64_t> lowest(std::uint64_t table, unsigned level, std::uint64_t from,

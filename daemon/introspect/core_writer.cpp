@@ -114,7 +114,8 @@ private:
     void wait() const
     {
         pollfd ready{file_, POLLOUT, 0};
-        if (::poll(&ready, 1, poll_milliseconds) == 0 && !go_on_())
+        (void)::poll(&ready, 1, poll_milliseconds);
+        if (!go_on_()) // also of one who reads a little now and then
             throw given_up();
     }
 
@@ -134,12 +135,7 @@ public:
         (void)ZSTD_CCtx_setPledgedSrcSize(context_.get(), bytes);
     }
 
-    // A compressor must not see its input change.
-    void put(Bytes bytes) override
-    {
-        copy_.assign(bytes.begin(), bytes.end());
-        compress({copy_.data(), copy_.size(), 0}, ZSTD_e_continue);
-    }
+    void put(Bytes bytes) override { compress({bytes.data(), bytes.size(), 0}, ZSTD_e_continue); }
     void finish() override
     {
         compress({nullptr, 0, 0}, ZSTD_e_end);
@@ -165,7 +161,6 @@ private:
     };
     Output& to_;
     std::unique_ptr<ZSTD_CCtx, Free> context_;
-    std::vector<std::byte> copy_;
     std::vector<std::byte> out_;
 };
 
@@ -214,7 +209,8 @@ std::unique_ptr<File> open_output(int file, GoOn go_on)
 
 } // namespace
 
-std::uint64_t write_core(const ElfCore& core, int file, Compression compression, const Proceed& proceed)
+std::uint64_t write_core(const ElfCore& core, int file, Compression compression, const Proceed& proceed,
+                         const Fetch& fetch)
 {
     std::uint64_t done = 0;
     const auto end = open_output(file, [&proceed, &done] { return proceed(done); });
@@ -223,6 +219,7 @@ std::uint64_t write_core(const ElfCore& core, int file, Compression compression,
         zstd = std::make_unique<Zstd>(*end, core.file_bytes);
     Output& output = zstd ? static_cast<Output&>(*zstd) : *end;
 
+    std::vector<std::byte> copy(step_bytes); // neither a compressor nor a search for holes may see its input change
     output.put(core.head);
     done = core.head.size();
     for (const auto& [offset, bytes] : core.segments) {
@@ -231,7 +228,12 @@ std::uint64_t write_core(const ElfCore& core, int file, Compression compression,
         for (std::size_t at = 0; at < bytes.size(); at += step_bytes) {
             if (!proceed(done))
                 throw given_up();
-            const auto step = bytes.subspan(at, std::min<std::size_t>(step_bytes, bytes.size() - at));
+            const auto memory = bytes.subspan(at, std::min<std::size_t>(step_bytes, bytes.size() - at));
+            const auto step = std::span{copy}.first(memory.size());
+            if (!fetch)
+                std::ranges::copy(memory, step.begin());
+            else if (!fetch(memory, step))
+                throw given_up();
             put_blocks(output, step);
             done += step.size();
         }

@@ -73,7 +73,7 @@ std::optional<std::uint64_t> TableSearch::next(std::size_t pages)
         const auto entry = memory_->load<std::uint64_t>(address + last_entry);
         if (entry && (*entry & (entry_present | entry_large)) == entry_present)
             found = address;
-        return found.has_value();
+        return found.has_value() || memory_->look().over();
     });
     return found;
 }
@@ -98,7 +98,7 @@ std::optional<EarlyLog> early_log(const AddressSpace& space, std::uint64_t image
     const auto is_kernel = [&page](std::size_t at) {
         return get<std::uint64_t>(page, at * word) >> kernel_half_shift >= kernel_half_of_five;
     };
-    for (std::uint64_t at = 0; at < image_bytes; at += page.size()) {
+    for (std::uint64_t at = 0; at < image_bytes && !space.look().over(); at += page.size()) {
         if (at % image_step == 0 && !space.translate(image + at)) {
             at += image_step - page.size();
             continue;

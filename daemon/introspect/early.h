@@ -26,6 +26,7 @@ public:
     std::optional<std::uint64_t> next(std::size_t pages); // physical address
     std::size_t looked() const { return walk_.looked(); }
     bool done() const { return walk_.done(); }
+    void restart() { walk_.restart(); }
 
 private:
     const PhysicalMemory* memory_;

@@ -37,6 +37,9 @@ std::optional<std::string> own_release(const AddressSpace& space, const Vmcorein
 
 std::optional<Kernel> Kernel::open(const PhysicalMemory& memory, std::string_view note)
 {
+    constexpr std::size_t bytes_a_step = 16; // of parsing it
+    if (!memory.look().spend(0, note.size() / bytes_a_step))
+        return std::nullopt;
     auto info = Vmcoreinfo::parse(note);
     if (!info)
         return std::nullopt;
@@ -78,16 +81,15 @@ std::optional<Kernel> Kernel::open_early(const PhysicalMemory& memory, std::uint
 bool Kernel::enter_early(const PhysicalMemory& memory, std::uint64_t table, bool five_levels)
 {
     space_ = std::make_unique<AddressSpace>(memory, AddressSpace::Root{table, five_levels, 0});
-    std::uint64_t offset = 0;
-    while (offset < image_bytes && !space_->translate(image_start + offset))
-        offset += image_step;
-    const auto physical = space_->translate(image_start + offset);
+    const auto begins = space_->first_mapped(image_start, image_start + image_bytes, image_step);
+    const auto physical = begins ? space_->translate(*begins) : std::nullopt;
     // All top tables map the image. Those that are in it are the kernel's own.
     if (!physical || *physical % image_step != 0 || table < *physical || table - *physical >= early_image_bytes)
         return false;
     // Where it begins is code, unless the image was blotted out.
     if (memory.load<std::uint64_t>(*physical).value_or(0) == 0)
         return false;
+    const auto offset = *begins - image_start;
     physical_base_ = *physical - offset;
     auto log = early_log(*space_, image_start + offset, std::min(early_image_bytes, image_bytes - offset));
     if (!log)

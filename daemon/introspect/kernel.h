@@ -36,6 +36,7 @@ public:
     const Vmcoreinfo& info() const { return info_; }          // without a note, empty
     const AddressSpace& space() const { return *space_; }
     const PrintkRing& ring() const { return *ring_; }
+    Look& look() const { return space_->look(); }
 
     // Where the kernel's own image is mapped apart from all other memory: its code, data and the top page table. In
     // steps of 2 MiB, which may cover a little more than there is.

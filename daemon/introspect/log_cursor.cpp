@@ -23,6 +23,10 @@ LogCursor::Step LogCursor::next(const PrintkRing& ring, bool dead)
         }
         const auto first = ring.first();
         const auto last = ring.last();
+        if (ring.look().over()) { // then nothing that was read just now is true
+            step.given_up = true;
+            return step;
+        }
         // A record that was read stays the newest or has newer ones: the ring never goes back.
         step.broken =
             !first || !last || *last - *first >= ring.most_records() || static_cast<std::int64_t>(next_ - *last) > 1;

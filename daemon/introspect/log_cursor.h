@@ -16,7 +16,8 @@ public:
     struct Step {
         std::uint64_t lost = 0; // records before this one, or before what comes next
         std::optional<LogRecord> record;
-        bool broken = false; // the ring is no ring at this moment: if that stays so, somebody overwrote it
+        bool broken = false;   // the ring is no ring at this moment: if that stays so, somebody overwrote it
+        bool given_up = false; // the memory's look is over: there may be more, for the next one
 
         bool none() const { return lost == 0 && !record; }
     };

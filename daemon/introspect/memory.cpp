@@ -6,9 +6,12 @@
 #include <cstring>
 #include <utility>
 
+#include "base/bytes.h"
+
 namespace parker::introspect {
 
-PhysicalMemory::PhysicalMemory(std::vector<Piece> pieces) : pieces_{std::move(pieces)}
+PhysicalMemory::PhysicalMemory(std::vector<Piece> pieces, std::shared_ptr<Look> look)
+    : pieces_{std::move(pieces)}, look_{std::move(look)}
 {
     std::erase_if(pieces_, [](const Piece& piece) { return piece.bytes.empty(); });
     std::ranges::sort(pieces_, {}, &Piece::start);
@@ -26,6 +29,8 @@ std::vector<PhysicalMemory::Piece>::const_iterator PhysicalMemory::at(std::uint6
 
 bool PhysicalMemory::read(std::uint64_t address, std::span<std::byte> into) const
 {
+    if (!look_->spend(into.size(), 1 + into.size() / page_bytes))
+        return false;
     auto missing = into.size();
     for (auto next = address; missing > 0;) {
         const auto piece = at(next);

@@ -3,10 +3,13 @@
 
 #include <cstddef>
 #include <cstdint>
+#include <memory>
 #include <optional>
 #include <span>
 #include <type_traits>
 #include <vector>
+
+#include "introspect/look.h"
 
 namespace parker::introspect {
 
@@ -21,10 +24,12 @@ public:
         std::span<const std::byte> bytes;
     };
 
-    // The pieces must not overlap. What they point to must live longer than this.
-    explicit PhysicalMemory(std::vector<Piece> pieces);
+    // The pieces must not overlap. What they point to must live longer than this. All that is read is paid for by the
+    // look; without one of the caller's, there is one of the usual size.
+    explicit PhysicalMemory(std::vector<Piece> pieces, std::shared_ptr<Look> look = std::make_shared<Look>());
 
-    // All or nothing: false, and `into` untouched, unless every byte lies in the partition. Pieces that touch are one.
+    // All or nothing: false, and `into` untouched, unless every byte lies in the partition, and always when the look is
+    // over. Pieces that touch are one.
     bool read(std::uint64_t address, std::span<std::byte> into) const;
 
     template <typename T>
@@ -38,11 +43,13 @@ public:
     }
 
     const std::vector<Piece>& pieces() const { return pieces_; } // ascending
+    Look& look() const { return *look_; }
 
 private:
     std::vector<Piece>::const_iterator at(std::uint64_t address) const;
 
     std::vector<Piece> pieces_;
+    std::shared_ptr<Look> look_;
 };
 
 } // namespace parker::introspect

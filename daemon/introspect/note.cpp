@@ -24,7 +24,7 @@ std::optional<std::string> NoteSearch::next(std::size_t pages)
     walk_.on(pages, [&](std::uint64_t address) {
         note = note_at(address);
         found_ = note ? address : found_;
-        return note.has_value();
+        return note.has_value() || memory_->look().over();
     });
     return note;
 }

@@ -24,13 +24,15 @@ public:
     // What makes a page such a note, and no longer does when it is overwritten.
     static constexpr std::size_t head_bytes = 24;
 
-    // The text of the next note within the next `pages` pages; nullopt: none there. Begins again after the last page.
+    // The text of the next note within the next `pages` pages; nullopt: none there, or the memory's look is over.
+    // Begins again after the last page.
     // A page may hold one only: `pages` is also the most that it looks at.
     std::optional<std::string> next(std::size_t pages);
 
     std::size_t looked() const { return walk_.looked(); } // pages, in the last next()
     std::uint64_t address() const { return found_; }      // where the last note lies
     bool done() const { return walk_.done(); }            // the last next() came to the end
+    void restart() { walk_.restart(); }
 
 private:
     std::optional<std::string> note_at(std::uint64_t address) const;

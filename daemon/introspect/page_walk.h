@@ -38,6 +38,7 @@ public:
             piece_ = page_ = 0;
     }
 
+    void restart() { piece_ = page_ = 0; }
     std::size_t looked() const { return looked_; } // pages, in the last step
     bool done() const { return done_; }            // the last step came to the end
 

@@ -43,7 +43,10 @@ std::optional<PrintkRing> PrintkRing::open(const AddressSpace& space, const Vmco
 
 std::optional<PrintkRing> PrintkRing::open_at(const AddressSpace& space, const Vmcoreinfo& info, std::uint64_t ring)
 {
+    constexpr std::uint64_t steps = 64; // of looking for some twenty lines in the note
     PrintkRing opened{space};
+    if (!space.look().spend(0, steps))
+        return std::nullopt;
     if (!opened.measure(info) || !opened.place(info, ring))
         return std::nullopt;
     return opened;

@@ -44,6 +44,7 @@ public:
     std::optional<std::uint64_t> first() const;
     std::optional<std::uint64_t> last() const;
 
+    Look& look() const { return space_->look(); }
     std::uint64_t most_records() const { return std::uint64_t{1} << count_bits_; }
 
 private:

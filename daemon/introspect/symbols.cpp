@@ -126,6 +126,9 @@ std::optional<std::vector<std::optional<std::uint32_t>>> Symbols::places(std::sp
                 return std::nullopt;
             length = (*first & (more - 1U)) | static_cast<std::size_t>(*second) << 7;
         }
+        constexpr std::size_t tokens_a_step = 8;
+        if (!space_->look().spend(0, 1 + length / tokens_a_step))
+            return std::nullopt;
         name.clear();
         for (; length > 0; --length) {
             const auto token = packed.byte();

@@ -44,6 +44,8 @@ Log read_log(const introspect::Kernel* kernel)
         if (step.lost > 0)
             log.text += fmt::format("-- {} lost\n", step.lost);
         log.lost += step.lost;
+        if (step.given_up)
+            break;
         if (!step.record)
             continue;
         const auto lines = log_text(step.record->time_nsec, step.record->text);
@@ -54,6 +56,8 @@ Log read_log(const introspect::Kernel* kernel)
         log.text += lines;
         ++log.records;
     }
+    if (kernel->look().over())
+        log.text += fmt::format("-- the rest was given up {}\n", kernel->look().why());
     return log;
 }
 

@@ -3,7 +3,7 @@
 // memory away meanwhile, and submit() has it given up when there is something to do.
 #include <utility>
 
-#include "introspect/core_writer.h"
+#include "partition/core_relay.h"
 #include "partition/impl.h"
 #include "partition/inside.h"
 
@@ -12,19 +12,21 @@ namespace {
 
 constexpr std::size_t search_pages = std::size_t{1} << 16; // between two looks whether to go on
 
-void write_dump(Control& control, const HeldPartition& held, const Fleet::Dump& dump, Fleet::Progress& progress)
+void write_dump(Control& control, const HeldPartition& held, Fleet::Dump& dump, Fleet::Progress& progress)
 {
-    Inside inside{control, held};
-    while (!inside.search(search_pages, true) && !inside.came_round() && !progress.cancelled)
+    auto inside = std::make_unique<Inside>(control, held);
+    inside->look().cancel_when([&progress] { return progress.cancelled.load(); });
+    while (!inside->search(search_pages, true) && !inside->came_round())
         ;
-    const auto core = introspect::elf_core(inside.memory(), inside.kernel());
+    inside->look().begin(introspect::Look::reading);
+    auto core = introspect::elf_core(inside->memory(), inside->kernel());
     progress.bytes_total = core.file_bytes;
-    (void)introspect::write_core(core, dump.file.get(),
-                                 dump.compress ? introspect::Compression::zstd : introspect::Compression::none,
-                                 [&progress](std::uint64_t bytes) {
-                                     progress.bytes = bytes;
-                                     return !progress.cancelled;
-                                 });
+    (void)relay_core(std::move(inside), std::move(core), std::move(dump.file),
+                     dump.compress ? introspect::Compression::zstd : introspect::Compression::none,
+                     [&progress](std::uint64_t bytes) {
+                         progress.bytes = bytes;
+                         return !progress.cancelled;
+                     });
 }
 
 } // namespace

@@ -73,6 +73,27 @@ void Fleet::Impl::fail(Partition& p, Result result, const std::string& message)
     give_back(p, p.keeps());
 }
 
+void Fleet::on_look_given_up(const std::string& name, const std::string& run, const std::string& why)
+{
+    const auto found = impl_->partitions.find(name);
+    if (found == impl_->partitions.end())
+        return;
+    auto& p = *found->second;
+    const bool said = std::ranges::find(p.run_findings, Code::look_given_up, &Finding::code) != p.run_findings.end();
+    if (said || (!p.run.id.empty() && p.run.id != run)) // it has been started again since
+        return;
+    Finding finding;
+    finding.severity = Severity::warning;
+    finding.code = Code::look_given_up;
+    if (p.manifest)
+        finding.at = p.manifest->name.at;
+    finding.partition = name;
+    finding.message = why;
+    finding.suggestion = "the partition goes on; ask its own dmesg(1) for the log";
+    p.run_findings.push_back(std::move(finding));
+    impl_->observer.partition_changed(name);
+}
+
 void Fleet::Impl::on_deadline(Partition& p)
 {
     if (p.phase.sub_state == SubState::partially_returned) {

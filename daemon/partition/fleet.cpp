@@ -303,22 +303,35 @@ void Fleet::define(const Manifests& manifests)
 
 void Fleet::plan(std::function<void(const std::optional<Error>&, Preview)> done)
 {
+    impl_->plan_asked.push_back(std::move(done));
+    if (!impl_->planning)
+        impl_->submit_plan();
+}
+
+// One plan for all who have asked by now: thousands who ask do not hold up a start, which is planned in the same lane.
+void Fleet::Impl::submit_plan()
+{
+    planning = true;
     const auto result = std::make_shared<Preview>();
-    impl_->environment.executor.submit(
+    environment.executor.submit(
         {taking_lane},
-        [&environment = impl_->environment, definitions = impl_->definitions, result] {
+        [&environment = environment, definitions = definitions, result] {
             *result = make_preview(environment.machine(), *definitions, holdings(environment.control.list()),
                                    complete(environment.options, environment.control));
         },
-        [impl = impl_.get(), fleet = std::weak_ptr{impl_->alive}, result,
-         done = std::move(done)](const std::optional<Error>& error) {
+        [this, fleet = std::weak_ptr{alive}, result,
+         asked = std::exchange(plan_asked, {})](const std::optional<Error>& error) {
             if (fleet.expired())
                 return;
+            planning = false;
+            if (!plan_asked.empty())
+                submit_plan();
             for (auto& change : result->changes) // another kernel or command line asks for one, too
-                if (const auto found = impl->partitions.find(change.name); found != impl->partitions.end())
+                if (const auto found = partitions.find(change.name); found != partitions.end())
                     change.needs_restart = change.needs_restart || found->second->need_restart();
-            result->findings.insert(result->findings.begin(), impl->findings.begin(), impl->findings.end());
-            done(error, std::move(*result));
+            result->findings.insert(result->findings.begin(), findings.begin(), findings.end());
+            for (const auto& done : asked)
+                done(error, *result);
         });
 }
 

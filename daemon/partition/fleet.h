@@ -76,6 +76,9 @@ public:
         // The last chance to look into an ended kernel's memory, called by the executor. Gives a line of why it died,
         // or an empty one; never throws. May be null.
         std::function<std::string(const Ending&)> last_look;
+        // Called by the executor before memory is given back in which no kernel was ended just now: whoever looks into
+        // it is to stop. May be null.
+        std::function<void(const std::string& name)> look_away;
         std::filesystem::path state_directory; // for what the module cannot remember of a run; empty: nothing is kept
     };
 
@@ -136,6 +139,9 @@ public:
     void on_module_event(const std::string& name);
     std::optional<Clock::time_point> next_deadline() const;
     void on_deadline();
+
+    // Looking into the memory of this run of a partition cost too much: a finding says so, until the next start.
+    void on_look_given_up(const std::string& name, const std::string& run, const std::string& why);
 
 private:
     struct Impl;

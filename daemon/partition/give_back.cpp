@@ -17,9 +17,8 @@ std::optional<Error> tried(Step step)
 
 void end(Control& control, const HeldPartition& held, const LastLook& look)
 {
-    if (held.state == HeldPartition::State::idle)
-        return;
-    control.kill(held.name);
+    if (held.state != HeldPartition::State::idle)
+        control.kill(held.name);
     if (look)
         look(held);
 }

@@ -10,7 +10,8 @@
 
 namespace parker {
 
-// Called between the two when a kernel ran: its CPUs stand still, and all of its memory is still there as it left it.
+// Called before anything is given back, or kept. When a kernel ran: its CPUs stand still, and all of its memory is
+// still there as it left it. Otherwise `held` is idle, and nobody may look into its memory from now on.
 using LastLook = std::function<void(const HeldPartition& held)>;
 
 // Ends the partition, whatever it does, and returns all that it holds in the reverse order of taking: devices, memory,

@@ -87,7 +87,8 @@ struct Fleet::Impl {
     Environment environment;
     FleetObserver& observer;
     std::map<std::string, Ref> partitions;
-    std::shared_ptr<const std::vector<Manifest>> definitions = std::make_shared<std::vector<Manifest>>();
+    using Definitions = std::shared_ptr<const std::vector<Manifest>>;
+    Definitions definitions = std::make_shared<std::vector<Manifest>>();
     Findings findings;
     std::uint32_t last_job = 0;
     std::shared_ptr<int> alive = std::make_shared<int>(); // a step that ends after the Fleet finds this gone
@@ -112,6 +113,12 @@ struct Fleet::Impl {
     void submit_beside(Partition& p, std::function<void()> work,
                        std::function<void(Partition&, std::optional<Error>)> done, Executor::Lanes more_lanes = {});
 
+    // fleet.cpp: plans for those who ask
+    using PlanDone = std::function<void(const std::optional<Error>&, Preview)>;
+    std::vector<PlanDone> plan_asked; // since the plan that is under way began
+    bool planning = false;
+    void submit_plan();
+
     // dump.cpp
     std::uint32_t begin_dump(Partition& p, Dump dump);
 
@@ -125,7 +132,9 @@ struct Fleet::Impl {
     // start.cpp
     void start(Partition& p);
     void reserve(Partition& p);
-    void submit_reservation(Partition& p);
+    void submit_rehearsal(Partition& p);
+    void submit_reservation(Partition& p, Definitions all);
+    Definitions wish(Partition& p) const;
     void reserved(Partition& p, const Reserved& reserved, std::optional<Error> error);
     void load(Partition& p, const Reserved& reserved);
     void loaded(Partition& p, const Launched& launched, std::optional<Error> error);

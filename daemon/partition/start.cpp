@@ -28,39 +28,58 @@ void Fleet::Impl::start(Partition& p)
     p.in_place = p.rebooting && p.reserved_definition == p.definition;
     forget_last_run(p);
     enter(p, Event::start);
-    submit_reservation(p);
+    submit_rehearsal(p);
 }
 
 void Fleet::Impl::reserve(Partition& p)
 {
     forget_last_run(p);
     enter(p, Event::reserve);
-    submit_reservation(p);
+    submit_reservation(p, wish(p));
 }
 
-void Fleet::Impl::submit_reservation(Partition& p)
+// Apart from the reservation, which others may wait for: reading the images may take as long as their file system
+// likes.
+void Fleet::Impl::submit_rehearsal(Partition& p)
 {
-    p.reserved_for = p.manifest; // which may change before this partition runs
-    p.reserved_definition = p.definition;
+    auto all = wish(p);
     const auto reserved = std::make_shared<Reserved>();
-    const Reservation input{p.name, definitions, environment.machine, environment.options, p.held.has_value()};
-    const auto rehearsed = p.phase.state == State::activating ? p.manifest : nullptr;
+    reserved->foreign = !p.held; // what has the name now, if anything, this start did not take
     submit(
         p,
-        [input, reserved, rehearsed, build = environment.build, &control = environment.control] {
-            if (rehearsed) {
-                std::optional<Finding> finding;
-                try {
-                    rehearse(*rehearsed, build, finding);
-                } catch (const Error&) {
-                    reserved->refused = true;
-                    if (finding)
-                        reserved->findings.push_back(*finding);
-                    throw;
-                }
+        [reserved, manifest = p.manifest, build = environment.build] {
+            std::optional<Finding> finding;
+            try {
+                rehearse(*manifest, build, finding);
+            } catch (const Error&) {
+                reserved->refused = true;
+                if (finding)
+                    reserved->findings.push_back(*finding);
+                throw;
             }
-            parker::reserve(control, input, *reserved);
         },
+        [this, reserved, all = std::move(all)](Partition& q, std::optional<Error> error) {
+            if (error || q.killed)
+                this->reserved(q, *reserved, std::move(error));
+            else
+                submit_reservation(q, all);
+        });
+}
+
+// All definitions as they are when the partition's is chosen, which may change before it runs.
+Fleet::Impl::Definitions Fleet::Impl::wish(Partition& p) const
+{
+    p.reserved_for = p.manifest;
+    p.reserved_definition = p.definition;
+    return definitions;
+}
+
+void Fleet::Impl::submit_reservation(Partition& p, Definitions all)
+{
+    const auto reserved = std::make_shared<Reserved>();
+    const Reservation input{p.name, std::move(all), environment.machine, environment.options, p.held.has_value()};
+    submit(
+        p, [input, reserved, &control = environment.control] { parker::reserve(control, input, *reserved); },
         [this, reserved](Partition& q, std::optional<Error> error) { this->reserved(q, *reserved, std::move(error)); },
         {taking_lane});
 }
@@ -77,7 +96,10 @@ void Fleet::Impl::reserved(Partition& p, const Reserved& reserved, std::optional
         settle(p, false, std::nullopt);
     } else if (p.killed) {
         p.result = Result::killed;
-        give_back(p, p.keeps());
+        if (p.held)
+            give_back(p, p.keeps());
+        else // nothing is this start's yet
+            settle(p, false, std::nullopt);
     } else {
         enter(p, Event::reserved);
         if (at_rest(p.phase))

@@ -105,13 +105,18 @@ void Fleet::Impl::submit_return(Partition& p, bool keep)
 
 LastLook Fleet::Impl::last_look(Partition& p, const std::shared_ptr<std::string>& cause) const
 {
-    if (!environment.last_look)
-        return {};
     p.hurry = std::make_shared<std::atomic<bool>>(false);
     Ending ending{{}, p.result, p.message, p.run, p.reserved_for, p.hurry};
     if (!ending.manifest && p.run.definition == p.definition) // it was adopted
         ending.manifest = p.manifest;
-    return [look = environment.last_look, ending, cause](const HeldPartition& held) {
+    return [look = environment.last_look, away = environment.look_away, ending, cause](const HeldPartition& held) {
+        if (held.state == HeldPartition::State::idle) {
+            if (away)
+                away(held.name);
+            return;
+        }
+        if (!look)
+            return;
         auto complete = ending;
         complete.held = held;
         *cause = look(complete);

@@ -14,6 +14,7 @@
 #include "control/simulated.h"
 #include "image.h"
 #include "introspect/panic.h"
+#include "maze.h"
 
 using namespace parker;
 using namespace std::chrono_literals;
@@ -21,17 +22,20 @@ using introspect::Image;
 
 namespace {
 
-// A simulated machine whose memory is where an Image has it.
+constexpr std::uint64_t bad_bytes = 8 * MiB;
+
+// A simulated machine whose memory is where an Image has it; and a third node for another partition.
 Machine machine()
 {
     Machine m;
-    for (unsigned node = 0; node < 2; ++node) {
+    for (unsigned node = 0; node < 3; ++node) {
+        const auto bytes = node < 2 ? Image::range_bytes[node] : bad_bytes;
         Machine::Core core;
         core.node = node;
         core.cpus.add(node);
         m.cores.push_back(core);
         m.online.add(node);
-        m.nodes.push_back({node, core.cpus, Image::range_bytes[node], Image::range_bytes[node]});
+        m.nodes.push_back({node, core.cpus, bytes, bytes});
     }
     m.possible = m.online;
     return m;
@@ -92,10 +96,13 @@ public:
 
     std::unique_ptr<Mapping> map(const MemoryRange& range) override
     {
+        if (before_map)
+            before_map(range);
         return std::make_unique<Counted>(SimulatedControl::map(range), mapped);
     }
 
     std::atomic<int> mapped = 0;
+    std::function<void(const MemoryRange&)> before_map; // set before somebody looks
 
 private:
     struct Counted : Mapping {
@@ -163,12 +170,31 @@ struct Stage {
         return answer.get();
     }
 
+    // Another partition, whose kernel is up to no good.
+    HeldPartition bad(std::optional<introspect::Maze> maze = {})
+    {
+        control.create("bad");
+        control.take_cpus("bad", {2});
+        control.take_memory("bad", 2, bad_bytes);
+        const auto held = *control.find("bad");
+        bad_memory = control.SimulatedControl::map(held.memory.front());
+        if (maze)
+            introspect::lay_out(*maze, bad_memory->bytes(), held.memory.front().start);
+        return held;
+    }
+
     CountingControl control{machine(), &SimulatedControl::Clock::now};
     Image image;
     std::vector<std::unique_ptr<Mapping>> mappings;
+    std::unique_ptr<Mapping> bad_memory;
+    std::vector<std::string> given_up; // of hub
+    std::mutex given_up_mutex;
     bool again = true; // the next kernel finds this memory as it is
     bool seen = false; // a kernel was there at the end
-    LogHub hub{control};
+    LogHub hub{control, [this](const std::string& name, const LogRun& run, const std::string& why) {
+                   const std::lock_guard lock{given_up_mutex};
+                   given_up.push_back(name + ' ' + run.id + ": " + why);
+               }};
 };
 
 } // namespace
@@ -376,6 +402,159 @@ TEST_CASE("A kernel that overwrites its log is told of, and followed again when 
     stage.image.log("two");
     stage.show_all();
     CHECK(reader.line() == "two");
+}
+
+TEST_CASE("While a look at one partition does not come back, others are followed, asked about, and ended")
+{
+    Stage stage{{.symbols = Image::Options::Symbols::plain}};
+    stage.image.poke(Image::physical_of(Image::online_at), 1);
+    stage.show_all();
+    const auto bad = stage.bad();
+    std::promise<void> entered;
+    std::promise<void> gate;
+    std::atomic<int> looks = 0;
+    stage.control.before_map = [&, opened = gate.get_future().share()](const MemoryRange& range) {
+        if (range.start != bad.memory.front().start)
+            return;
+        if (looks++ == 0)
+            entered.set_value();
+        opened.wait();
+    };
+    stage.hub.runs(bad, {"1", "6.1.0-test", 1'000'000});
+    Reader stuck{stage.hub.open("bad", true)};
+    entered.get_future().wait();
+    stage.hub.ask_vitals("bad", [](const introspect::Vitals&) {});
+    stage.hub.runs(bad, {"2", "6.1.0-test", 1'000'000});
+    auto ended = std::async(std::launch::async, [&] {
+        return stage.hub.end(
+            bad, {"2", "6.1.0-test", 1'000'000}, "killed", false, [](const auto*) { return std::string{}; },
+            [](const Inside*) {});
+    });
+
+    Reader reader{stage.hub.open("db", true)};
+    stage.log("one");
+    stage.runs("1");
+    CHECK(reader.line() == "run 1");
+    CHECK(reader.line() == "one");
+    CHECK(stage.vitals().load_average);
+    stage.log("Kernel panic - not syncing: test");
+    CHECK(reader.line() == "Kernel panic - not syncing: test");
+    CHECK(stage.end("1", "panic") == "Kernel panic - not syncing: test");
+    CHECK(reader.line() == "end panic Kernel panic - not syncing: test");
+    stage.hub.gone("db");
+    CHECK(reader.line() == "closed");
+    CHECK(ended.wait_for(0s) == std::future_status::timeout);
+    gate.set_value();
+    CHECK(ended.get().empty());
+    CHECK(stage.control.mapped == 0);
+}
+
+TEST_CASE("A kernel whose memory leads astray: the look is given up, who follows is told why, and its end is an end")
+{
+    Stage stage;
+    const auto bad = stage.bad(introspect::Maze::dense);
+    Reader reader{stage.hub.open("bad", true)};
+    stage.hub.runs(bad, {"1", "6.1.0-test", 1'000'000});
+    CHECK(reader.line() == "run 1");
+    const auto end = [&](const std::string& run, const std::function<bool()>& hurry) {
+        return stage.hub.end(
+            bad, {run, "6.1.0-test", 1'000'000}, "panic", false, [](const auto*) { return std::string{}; },
+            [](const Inside*) {}, hurry);
+    };
+    SECTION("while it runs")
+    {
+        CHECK(reader.line() == "unreadable");
+        const std::lock_guard lock{stage.given_up_mutex};
+        REQUIRE(stage.given_up.size() == 1);
+        CHECK(stage.given_up.front().starts_with("bad 1: the search for its kernel's log was given up after "));
+    }
+    SECTION("when it has ended")
+    {
+        CHECK(end("1", {}).empty());
+        const auto why = reader.next();
+        REQUIRE(why);
+        CHECK(why->at("kind") == "unreadable");
+        CHECK(why->at("why").get<std::string>().find("leads astray") != std::string::npos);
+        CHECK(reader.line() == "end panic ");
+        CHECK(stage.given_up.size() == 1);
+    }
+    SECTION("at once, when somebody is in a hurry")
+    {
+        unsigned asked = 0;
+        CHECK(end("1", [&asked] {
+                  ++asked;
+                  return true;
+              }).empty());
+        CHECK(asked > 0);
+        CHECK(asked < 10); // once in a thousand steps, until it was noticed
+        CHECK(reader.line() == "unreadable");
+        CHECK(reader.line() == "end panic ");
+        CHECK(stage.given_up.empty()); // nobody's fault
+    }
+    SECTION("and the next kernel there is found")
+    {
+        CHECK(end("1", [] { return true; }).empty());
+        CHECK(reader.line() == "unreadable");
+        CHECK(reader.line() == "end panic ");
+        std::memset(stage.bad_memory->bytes().data(), 0, bad_bytes);
+        stage.hub.runs(bad, {"2", "6.1.0-test", 1'000'000});
+        CHECK(reader.line() == "run 2");
+    }
+    CHECK(stage.control.mapped <= 1);
+}
+
+TEST_CASE("Nobody looks into memory that is given back, also when another hand ended the kernel")
+{
+    Stage stage;
+    stage.hub.away("db"); // nobody has ever asked
+    stage.log("one");
+    stage.runs("1");
+    Reader reader{stage.hub.open("db", true)};
+    CHECK(reader.line() == "run 1");
+    CHECK(reader.line() == "one");
+    CHECK(stage.control.mapped == 2);
+    stage.hub.away("db");
+    CHECK(stage.control.mapped == 0);
+    CHECK(reader.line() == "end unknown ");
+    std::this_thread::sleep_for(300ms); // it would have looked again
+    CHECK(stage.control.mapped == 0);
+    stage.runs("2");
+    CHECK(reader.line() == "run 2");
+    CHECK(reader.line() == "one");
+}
+
+TEST_CASE("One user's readers leave room for others', and all users' for root's")
+{
+    Stage stage;
+    std::vector<Fd> readers;
+    const auto open = [&](const std::string& name, std::optional<std::uint32_t> user) {
+        try {
+            readers.push_back(stage.hub.open(name, true, user));
+            return std::string{"opened"};
+        } catch (const Error& error) {
+            CHECK(error.code() == Code::limit_exceeded);
+            return std::string{error.what()};
+        }
+    };
+    for (std::size_t i = 0; i < LogHub::most_of_user; ++i)
+        CHECK(open("db", 1000) == "opened");
+    CHECK(open("db", 1000) == "partition db: its log has 8 readers of this user, the most there can be");
+    CHECK(open("web", 1000) == "opened");
+    for (std::uint32_t user = 1001; user < 1003; ++user)
+        for (std::size_t i = 0; i < LogHub::most_of_user; ++i)
+            CHECK(open("db", user) == "opened");
+    CHECK(open("db", 1003) == "partition db: its log has 24 readers who are not root, the most there can be");
+    CHECK(open("db", std::nullopt) == "opened");
+    for (unsigned i = 0; readers.size() < LogHub::most_logs_of_user + 2 * LogHub::most_of_user + 1; ++i)
+        REQUIRE(open("other-" + std::to_string(i), 1000) == "opened");
+    CHECK(open("one-more", 1000) == "caller: reads 64 logs already, the most there can be");
+    readers.erase(readers.begin());
+    std::string said;
+    for (int i = 0; i < 200 && said != "opened"; ++i) {
+        said = open("db", 1000);
+        ::usleep(50'000);
+    }
+    CHECK(said == "opened");
 }
 
 TEST_CASE("The number of readers is limited, and those that left do not count")

@@ -49,6 +49,70 @@ TEST_CASE("work that shares a lane waits for its turn, other work goes on")
     CHECK(begun.find('a') < begun.find('e'));
 }
 
+TEST_CASE("however many pieces of work wait for something, that of another lane finds a thread")
+{
+    Loop loop;
+    Workers workers{loop};
+    std::promise<void> gate;
+    const auto opened = gate.get_future().share();
+    unsigned done = 0;
+    bool overtook = false;
+    bool gave_up = false;
+    constexpr unsigned many = 60;
+    const auto count = [&](const std::optional<Error>&) {
+        if (++done == many + 1)
+            loop.stop();
+    };
+    for (unsigned i = 0; i < many; ++i)
+        workers.submit(
+            {"bad-" + std::to_string(i)}, [opened] { opened.wait(); }, count);
+    workers.submit(
+        {"good"}, [] {},
+        [&](const std::optional<Error>& error) {
+            overtook = done == 0;
+            if (!gave_up)
+                gate.set_value();
+            count(error);
+        });
+    const auto limit = loop.timer([&] {
+        gave_up = true;
+        gate.set_value();
+    });
+    limit->at(Loop::Clock::now() + 20s);
+    loop.run();
+    CHECK(overtook);
+    CHECK_FALSE(gave_up);
+}
+
+TEST_CASE("each lane that comes free finds a thread, whatever the next work in the others does")
+{
+    Loop loop;
+    Workers workers{loop};
+    std::promise<void> gate;
+    const auto opened = gate.get_future().share();
+    bool overtook = false;
+    bool gave_up = false;
+    workers.submit(
+        {"bad", "taking"}, [] { std::this_thread::sleep_for(20ms); }, [](const std::optional<Error>&) {});
+    workers.submit(
+        {"bad"}, [opened] { opened.wait(); }, [&](const std::optional<Error>&) { loop.stop(); });
+    workers.submit(
+        {"good", "taking"}, [] {},
+        [&](const std::optional<Error>&) {
+            overtook = true;
+            if (!gave_up)
+                gate.set_value();
+        });
+    const auto limit = loop.timer([&] {
+        gave_up = true;
+        gate.set_value();
+    });
+    limit->at(Loop::Clock::now() + 20s);
+    loop.run();
+    CHECK(overtook);
+    CHECK_FALSE(gave_up);
+}
+
 TEST_CASE("a failure of work reaches its completion, and stop() drops what has not begun")
 {
     Loop loop;

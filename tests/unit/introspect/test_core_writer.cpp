@@ -6,6 +6,7 @@
 #include <zstd.h>
 
 #include <array>
+#include <atomic>
 #include <catch2/catch.hpp>
 #include <csignal>
 #include <cstring>
@@ -191,6 +192,26 @@ TEST_CASE("It can be given up, also while nobody reads")
         CHECK(code_of(example.core, Fd{ends[1]}, stop) == Code::cancelled);
     }
     CHECK(asked == 3);
+}
+
+TEST_CASE("It can be given up while somebody reads a little now and then")
+{
+    Example example;
+    int ends[2];
+    REQUIRE(::pipe2(ends, O_CLOEXEC) == 0);
+    std::atomic<std::size_t> taken = 0;
+    std::thread reader{[&taken, ours = Fd{ends[0]}] {
+        std::array<char, 4096> page;
+        for (ssize_t got = 0; (got = ::read(ours.get(), page.data(), page.size())) > 0;) {
+            taken += static_cast<std::size_t>(got);
+            std::this_thread::sleep_for(std::chrono::milliseconds{5}); // never so long that nobody seems to read
+        }
+    }};
+    unsigned asked = 0;
+    CHECK(code_of(example.core, Fd{ends[1]}, [&asked](std::uint64_t) { return ++asked < 5; }) == Code::cancelled);
+    CHECK(taken < MiB / 2);
+    reader.join();
+    CHECK(asked == 5);
 }
 
 TEST_CASE("What it cannot be written to is refused, or says why")

@@ -57,13 +57,18 @@ void Rig::new_daemon()
                                REQUIRE(control->find(ending.held.name)->memory == ending.held.memory);
                                return cause;
                            },
+                           [this](const std::string& name) {
+                               if (const auto held = control->find(name); held && !held->memory.empty())
+                                   away.push_back(name);
+                           },
                            directory},
         *this);
     fleet->adopt();
 }
 
-void Rig::submit(const Lanes& /*lanes*/, std::function<void()> work, std::function<void(std::optional<Error>)> done)
+void Rig::submit(const Lanes& taken, std::function<void()> work, std::function<void(std::optional<Error>)> done)
 {
+    lanes.push_back(taken);
     const Task task{std::move(work), std::move(done)};
     if (at_once)
         run(task);

@@ -73,6 +73,8 @@ struct Rig : Executor, FleetObserver {
     std::vector<std::string> built; // names that firmware was built for
     std::vector<Ending> endings;    // of kernels, as they were looked at last
     std::string cause;              // what was found then
+    std::vector<std::string> away;  // whose memory nobody may look into any more, while it was still there
+    std::vector<Lanes> lanes;       // of all work that was submitted
     bool at_once = false;           // do work when it is submitted
     std::function<void()> between;  // happens once, between the next work and its completion
 

@@ -97,7 +97,7 @@ TEST_CASE("a manifest changes while active: shown, never restarted")
 
 TEST_CASE("a manifest changes while its partition starts: what was begun is finished, and shown to be old")
 {
-    const auto steps = GENERATE(0, 1, 2);
+    const auto steps = GENERATE(0, 1, 2, 3);
     CAPTURE(steps);
     Rig rig;
     rig.define({{}});

@@ -5,6 +5,7 @@
 
 #include <catch2/catch.hpp>
 #include <cstring>
+#include <thread>
 #include <vector>
 
 #include "rig.h"
@@ -117,6 +118,32 @@ TEST_CASE("whatever is to be done to the partition ends its dump, as does whoeve
     }
     rig.drain();
     CHECK(rig.outcome(job) == "cancelled");
+}
+
+TEST_CASE("a dump whose file does not answer is given up all the same, and the partition goes on at once")
+{
+    Rig rig;
+    rig.define({{}});
+    rig.start();
+    int ends[2];
+    REQUIRE(::pipe2(ends, O_CLOEXEC) == 0);
+    const Fd reader{ends[0]};
+    const auto job = rig.fleet->begin_dump("db", {Fd{ends[1]}, true, false});
+    // Once it is full, and whoever writes waits for it as long as it likes.
+    std::thread stuck{[&] {
+        std::this_thread::sleep_for(300ms);
+        REQUIRE(::fcntl(ends[1], F_SETFL, O_WRONLY) == 0);
+        std::this_thread::sleep_for(300ms);
+        rig.fleet->begin(Verb::kill, "db");
+    }};
+    rig.step();
+    stuck.join();
+    CHECK(rig.outcome(job) == "cancelled");
+    rig.drain();
+    CHECK(rig.holds_nothing());
+    std::vector<char> bytes(1 << 20);
+    while (::read(reader.get(), bytes.data(), bytes.size()) > 0) // until it has ended, too
+        ;
 }
 
 TEST_CASE("only a dump can be cancelled")

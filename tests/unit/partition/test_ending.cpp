@@ -1,5 +1,6 @@
 // SPDX-License-Identifier: LGPL-2.1-or-later
 // The last look at a kernel that has ended: each gets one, while its memory is still there (the rig checks that).
+#include <algorithm>
 #include <catch2/catch.hpp>
 
 #include "rig.h"
@@ -125,4 +126,45 @@ TEST_CASE("a kernel that ended while no daemon was there is looked at by the nex
     CHECK(rig.endings.front().run.id == run);
     REQUIRE(rig.endings.front().manifest);
     CHECK(rig.endings.front().manifest->name.value == "db");
+}
+
+TEST_CASE("before memory goes back that another hand's end left, nobody looks into it any more")
+{
+    Rig rig;
+    rig.define({{}});
+    rig.start();
+    CHECK(rig.away.empty());
+    rig.control->kill("db"); // by another program
+    rig.fleet->on_module_event("db");
+    rig.drain();
+    CHECK(rig.away == std::vector<std::string>{"db"});
+    CHECK(rig.endings.empty());
+    CHECK(rig.holds_nothing());
+}
+
+TEST_CASE("a look that was given up is a finding, said once, and no failure")
+{
+    Rig rig;
+    rig.define({{}});
+    rig.start();
+    const auto run = rig.status().run_id;
+    const auto said = [&rig] { return std::ranges::count(rig.status().findings, Code::look_given_up, &Finding::code); };
+    rig.fleet->on_look_given_up("db", "an earlier run", "why");
+    rig.fleet->on_look_given_up("none", run, "why");
+    CHECK(said() == 0);
+    rig.fleet->on_look_given_up("db", run, "the search was given up");
+    rig.fleet->on_look_given_up("db", run, "the search was given up");
+    REQUIRE(said() == 1);
+    const auto finding = rig.status().findings.back();
+    CHECK(finding.code == Code::look_given_up);
+    CHECK(finding.severity == Severity::warning);
+    CHECK(finding.message == "the search was given up");
+    CHECK(finding.partition == "db");
+    CHECK(rig.phase() == "active/running");
+    CHECK(rig.log.back() == "changed db");
+    rig.fleet->begin(Fleet::Verb::kill, "db");
+    rig.drain();
+    CHECK(said() == 1);
+    rig.start();
+    CHECK(said() == 0);
 }

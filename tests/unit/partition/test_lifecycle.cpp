@@ -304,6 +304,7 @@ TEST_CASE("an end that comes while the worker's completion is on its way is not 
     rig.define({{}});
     const auto job = rig.fleet->begin(Verb::start, "db");
     rig.step();
+    rig.step();
     rig.between = [&rig] {
         rig.control->end("db", Exit::panic);
         rig.fleet->on_module_event("db"); // nobody expects it yet
@@ -473,4 +474,54 @@ TEST_CASE("a Fleet may go while its work is under way")
     rig.define({{}});
     rig.drain();
     CHECK(rig.holds_nothing());
+}
+
+TEST_CASE("what a start reads from files holds up no other partition's start")
+{
+    Rig rig;
+    rig.define({{}});
+    rig.fleet->begin(Fleet::Verb::start, "db");
+    REQUIRE(rig.lanes.size() == 1);
+    CHECK(rig.lanes[0] == Executor::Lanes{"db"});
+    rig.step();
+    CHECK(rig.built.size() == 1);
+    REQUIRE(rig.lanes.size() == 2);
+    CHECK(rig.lanes[1].size() == 2); // where resources are taken
+    rig.step();
+    CHECK(rig.built.size() == 1);
+    CHECK(rig.phase() == "activating/loading");
+    CHECK(rig.lanes[2] == Executor::Lanes{"db"});
+}
+
+TEST_CASE("a kill between the reading of a start's files and the taking of anything leaves nothing")
+{
+    Rig rig;
+    rig.define({{}});
+    const auto start = rig.fleet->begin(Fleet::Verb::start, "db");
+    rig.between = [&] { rig.fleet->begin(Fleet::Verb::kill, "db"); };
+    rig.step();
+    rig.drain();
+    CHECK(rig.outcome(start) == "start-failed");
+    CHECK(rig.holds_nothing());
+    CHECK(rig.phase() == "inactive/dead");
+}
+
+TEST_CASE("however many ask for a plan, one is made at a time, and each is answered by one that began later")
+{
+    Rig rig;
+    rig.define({{}});
+    unsigned answered = 0;
+    const auto ask = [&] { rig.fleet->plan([&answered](const std::optional<Error>&, const Preview&) { ++answered; }); };
+    for (unsigned i = 0; i < 100; ++i)
+        ask();
+    CHECK(rig.lanes.size() == 1);
+    rig.step();
+    CHECK(answered == 1);
+    CHECK(rig.lanes.size() == 2);
+    rig.step();
+    CHECK(answered == 100);
+    CHECK(rig.lanes.size() == 2);
+    ask();
+    rig.drain();
+    CHECK(answered == 101);
 }
