@@ -54,7 +54,7 @@ struct Watcher::Poll {
 };
 
 Watcher::Watcher(Control& control, GivenUp given_up)
-    : control_{control}, given_up_{std::move(given_up)}, doorbell_{::eventfd(0, EFD_CLOEXEC | EFD_NONBLOCK)},
+    : given_up_{std::move(given_up)}, doorbell_{::eventfd(0, EFD_CLOEXEC | EFD_NONBLOCK)},
       look_{std::make_shared<Look>()}, search_{control}
 {
     if (!doorbell_)

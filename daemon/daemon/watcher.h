@@ -85,7 +85,6 @@ private:
     void answer(Clock::time_point next_search);
     bool is_wanted(Clock::time_point now) const { return !followers_.empty() || !asks_.empty() || now < keep_until_; }
 
-    Control& control_;
     GivenUp given_up_;
     Fd doorbell_; // eventfd
 

@@ -285,7 +285,7 @@ void DeviceRoom::complain_no_match(const Manifest& manifest, std::size_t wish, c
         return;
     }
     // One that is in use is nearest to being had.
-    std::ranges::stable_partition(why, [](const Refusal& each) { return each.code == Code::device_busy; });
+    std::stable_partition(why.begin(), why.end(), [](const Refusal& each) { return each.code == Code::device_busy; });
     std::string reasons;
     std::vector<std::string_view> holders;
     for (std::size_t i = 0; i < why.size(); ++i) {
