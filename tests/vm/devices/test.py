@@ -141,7 +141,7 @@ def test_unplugged(m: Machine) -> None:
     m.until("the boot kernel has let go of it", lambda: m.run(f"test -e /sys/bus/pci/devices/{NIC}", check=False).returncode, 30)
     assert m.out("systemctl is-active parker@db") == "active"
     assert f"{NIC} was unplugged; the partition goes on without it" in m.out("parkerctl status db"), m.out("parkerctl status db")
-    assert f"parker: db: {NIC} was unplugged" in m.out("journalctl -kb -o cat"), "the kernel log does not say it"
+    assert f"parker db: {NIC} was unplugged" in m.out("journalctl -kb -o cat"), "the kernel log does not say it"
     stop(m)
     assert "inactive (dead)" in m.out("parkerctl status db"), m.out("parkerctl status db")
     assert processors(m) == everything
@@ -188,11 +188,11 @@ def test_in_use(m: Machine) -> None:
     """A drive with a mounted file system, or that is swapped to, is refused, and goes on working"""
     prepare(m)
     drop(m, DRIVE)
-    for use, works in (("mkfs.ext4 -qF /dev/nvme0n1 && mount /dev/nvme0n1 /mnt && echo precious >/mnt/file",
-                        "grep -q precious /mnt/file && umount /mnt"),
-                       ("mkswap -q /dev/nvme0n1 && swapon /dev/nvme0n1", "swapoff /dev/nvme0n1")):
+    for use, said, works in (("mkfs.ext4 -qF /dev/nvme0n1 && mount /dev/nvme0n1 /mnt && echo precious >/mnt/file",
+                              "mounted", "grep -q precious /mnt/file && umount /mnt"),
+                             ("mkswap -q /dev/nvme0n1 && swapon /dev/nvme0n1", "swapped to", "swapoff /dev/nvme0n1")):
         m.run(use)
         done = m.run("parkerctl start db", check=False)
-        assert done.returncode and f"{DRIVE}: its drive nvme0n1 is in use: mounted" in done.stderr, f"{done.returncode}: {done.stderr}"
+        assert done.returncode and f"{DRIVE}: its drive nvme0n1 is in use: {said}" in done.stderr, f"{done.returncode}: {done.stderr}"
         assert holding(m, DRIVE) == Holding("nvme", "(null)") and not m.out("ls /sys/class/parker")
         m.run(works)

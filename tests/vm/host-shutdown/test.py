@@ -47,5 +47,5 @@ def test_forced() -> None:
     with running_partition() as m:
         m.run("echo 7 >/proc/sys/kernel/printk; systemctl reboot -ff", check=False)
         assert m.wait(60), f"the machine hangs\n{m.tail()}"
-        assert "parker: db stopped: the machine goes down" in m.console(), m.tail()
+        assert "parker db: stopped: the machine goes down" in m.console(), m.tail()
         assert "needs_recovery" in drive_features(m), "nobody could have unmounted it"
