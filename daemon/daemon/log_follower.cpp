@@ -119,9 +119,9 @@ void LogFollower::end(const std::string& result, const std::string& cause)
         close();
 }
 
-void LogFollower::unreadable(const std::string& why)
+void LogFollower::unreadable(const std::string& why, bool is_news)
 {
-    if (!std::exchange(said_unreadable_, true))
+    if (!std::exchange(said_unreadable_, true) || is_news)
         pending_ += dump({{"kind", "unreadable"}, {"why", why}}) + '\n';
     broken_ = 0;
     rewinds_ = true;

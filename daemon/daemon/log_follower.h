@@ -42,8 +42,8 @@ public:
     // Its last words, all of them or as much as a look may cost, and how it ended.
     void take_all(const introspect::Kernel& kernel);
     void end(const std::string& result, const std::string& cause);
-    // Said once, until there is something to read again.
-    void unreadable(const std::string& why);
+    // Said once, until there is something to read again, or there is news: why it will stay so.
+    void unreadable(const std::string& why, bool is_news = false);
     // Nothing more comes: closed when all is sent.
     void close() { last_ = true; }
 

@@ -268,10 +268,11 @@ bool Watcher::look(Poll& poll)
         follower->begin(seen_run_);
     bool more = search_.go_on();
     if (const auto& verdict = search_.verdict()) {
+        const bool is_news = verdict->given_up && !std::exchange(said_given_up_, true);
         for (const auto& follower : followers_)
             if (!follower->follows() || !verdict->is_usual)
-                follower->unreadable(verdict->why);
-        if (verdict->given_up && !std::exchange(said_given_up_, true))
+                follower->unreadable(verdict->why, is_news);
+        if (is_news)
             given_up_(seen_run_, verdict->why);
     }
     const auto* kernel = search_.kernel();

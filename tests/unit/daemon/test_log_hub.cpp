@@ -55,7 +55,7 @@ public:
                 return json;
             }
             pollfd wait{fd_.get(), POLLIN, 0};
-            REQUIRE(::poll(&wait, 1, 20000) == 1);
+            REQUIRE(::poll(&wait, 1, 60000) == 1); // a look may take 30 s, on a machine that is slow beyond measure
             std::array<char, 65536> bytes;
             const auto got = ::read(fd_.get(), bytes.data(), bytes.size());
             if (got <= 0)

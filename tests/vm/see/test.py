@@ -7,12 +7,21 @@ import re
 from harness.debian import Kernel
 from harness.machine import Config, Machine
 from harness.scenario import long
-from road.test import SHORT_HEARTBEAT, assert_all_back, cleanup, empty_drive, initially, manifest, reported, stop  # noqa: F401 - cleanup is ours, too
+from road.test import OBJECT, SHORT_HEARTBEAT, assert_all_back, cleanup, empty_drive, initially, manifest, reported, stop  # noqa: F401 - cleanup is ours, too
 
 CRASHES = "/var/lib/parker/crash"
 KERNELS = (("bullseye", "amd64"), ("bookworm", "amd64"), ("bookworm", "rt-amd64"), ("bookworm-backports", "amd64"))
 CLOUD = ("bookworm", "cloud-amd64")  # whose debug symbols are the smallest
 MACHINE = Config(applications=(*KERNELS, CLOUD))
+
+NEIGHBOUR = """\
+apiVersion: parker/v1
+name: web
+cpus: {{count: 1}}
+memory: {{size: 192MiB}}
+kernel: {{image: /boot/vmlinuz-{release}, initrd: /boot/application-{release}.img, cmdline: quiet}}
+timeouts: {{boot: 180s, stop: 120s, heartbeat: 60s}}
+"""
 
 
 def drop(m: Machine, kernel: Kernel, job: str, more: str = "", **changes: str) -> None:
@@ -177,6 +186,30 @@ def test_garbled(m: Machine) -> None:
     stop(m)
     m.run("systemctl stop garbled")
     assert "-- ended: success" in m.out("cat /tmp/garbled")
+    assert_all_back(m)
+
+
+def test_maze(m: Machine) -> None:
+    """A kernel whose page tables lead in circles: the look at it is given up, and another partition starts, is looked into and stops meanwhile"""
+    initially(m)
+    empty_drive(m)
+    kernel = Kernel(*KERNELS[1])
+    m.put("/etc/parker.d/web.yaml", NEIGHBOUR.format(release=kernel.release))
+    drop(m, kernel, "maze", cpus="{count: 1}")
+    m.run("systemd-run --unit maze -p StandardOutput=file:/tmp/maze parkerctl log -f db; systemctl start parker@db", timeout=120)
+    m.until("the maze is laid", lambda: m.peek("laid"), 60)
+    m.run("systemctl start parker@web", timeout=120)
+    m.until("the neighbour is found", lambda: json.loads(m.out("parkerctl top --json=short web").splitlines()[0])["partitions"][0]["cpus"])
+    assert "] Linux version " in m.out("parkerctl log web")
+    m.run("parkerctl dump --live web -o /tmp/core && rm /tmp/core", timeout=120)
+    m.run("systemctl stop parker@web", timeout=120)
+    m.until("who follows the log is told", lambda: "given up after" in m.out("cat /tmp/maze"), 120)
+    assert "look-given-up" in m.out("parkerctl status db")
+    assert m.out("systemctl is-active parker@db") == "active"
+    m.run("systemctl stop maze")
+    stop(m)
+    assert m.out(f"busctl get-property {OBJECT} Result") == 's "success"'
+    m.run("rm /etc/parker.d/web.yaml")
     assert_all_back(m)
 
 
