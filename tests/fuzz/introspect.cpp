@@ -1,11 +1,14 @@
 // SPDX-License-Identifier: LGPL-2.1-or-later
 // A partition's memory is whatever its kernel makes of it. The input overwrites parts of a good image, once before it
-// is looked at and once more while its log is followed; what is read out keeps the promises of the headers, and ends.
+// is looked at and once more while its log is followed; what is read out keeps the promises of the headers, and costs
+// no more than it may: no more steps than the look has, and no work that these do not stand for.
 #include <array>
 #include <cstdint>
 #include <cstdlib>
 #include <cstring>
+#include <ctime>
 #include <iostream>
+#include <optional>
 #include <span>
 #include <string_view>
 
@@ -15,6 +18,7 @@
 #include "introspect/elf_core.h"
 #include "introspect/kernel.h"
 #include "introspect/log_cursor.h"
+#include "introspect/look.h"
 #include "introspect/note.h"
 #include "introspect/panic.h"
 #include "introspect/symbols.h"
@@ -33,6 +37,37 @@ void require(bool condition, const char* what)
     std::cerr << "broken promise: " << what << '\n';
     std::abort();
 }
+
+constexpr Look::Limits limits{50'000, 64 * parker::MiB, std::chrono::hours{1}};
+constexpr std::uint64_t largest_step = 5'000;            // what is paid for at once: a note, a read of a megabyte
+constexpr std::uint64_t most_nanoseconds_a_step = 5'000; // with sanitizers; without, 100 are usual
+constexpr std::uint64_t most_nanoseconds_free = 1'000'000'000;
+
+std::uint64_t processor_nanoseconds()
+{
+    timespec time{};
+    ::clock_gettime(CLOCK_THREAD_CPUTIME_ID, &time);
+    return static_cast<std::uint64_t>(time.tv_sec) * 1'000'000'000 + static_cast<std::uint64_t>(time.tv_nsec);
+}
+
+// One look, from its beginning to its end.
+class Paid {
+public:
+    explicit Paid(Look& look) : look_{look} { look_.begin(limits); }
+    ~Paid()
+    {
+        require(look_.steps() <= limits.steps + largest_step, "the steps of a look");
+        require(look_.bytes() <= limits.bytes + parker::MiB, "the bytes of a look");
+        require(processor_nanoseconds() - begun_ <= look_.steps() * most_nanoseconds_a_step + most_nanoseconds_free,
+                "a look whose steps stand for its work");
+    }
+    Paid(const Paid&) = delete;
+    Paid& operator=(const Paid&) = delete;
+
+private:
+    Look& look_;
+    std::uint64_t begun_ = processor_nanoseconds();
+};
 
 class Input {
 public:
@@ -85,10 +120,25 @@ std::uint64_t target(std::uint64_t kind, std::uint64_t offset)
     }
 }
 
+// A whole page, as of a table that is full: all the same, or each a little further on.
+void fill(Image& image, Input& input, std::uint64_t kind)
+{
+    const auto range = kind % 2;
+    const auto page = input.number(2) % (Image::range_bytes.at(range) / parker::page_bytes);
+    const auto first = input.number(8);
+    const auto further = input.number(1) * parker::page_bytes / 8;
+    for (std::uint64_t entry = 0; entry < parker::page_bytes / 8; ++entry)
+        image.poke(Image::range_start.at(range) + page * parker::page_bytes + entry * 8, first + entry * further);
+}
+
 void overwrite(Image& image, Input& input, unsigned times)
 {
     for (; times > 0 && !input.empty(); --times) {
         const auto kind = input.number(1);
+        if (kind >= 0xf8) {
+            fill(image, input, kind);
+            continue;
+        }
         const auto at = target(kind, input.number(2 + kind / 128)); // 64 bits at a time
         image.poke(at, kind % 3 == 0 ? image.peek(at) ^ input.number(8) : input.number(8));
     }
@@ -96,6 +146,7 @@ void overwrite(Image& image, Input& input, unsigned times)
 
 void follow(const Kernel& kernel, LogCursor& cursor, bool dead)
 {
+    const Paid paid{kernel.look()};
     PanicWatch watch;
     // Each call goes on by one at least or says that there is nothing, and no ring has more to tell than this for long.
     for (unsigned i = 0; i < 1000; ++i) {
@@ -114,6 +165,7 @@ void follow(const Kernel& kernel, LogCursor& cursor, bool dead)
 
 void lay_out(const PhysicalMemory& memory, const Kernel& kernel)
 {
+    const Paid paid{kernel.look()};
     const auto core = elf_core(memory, &kernel);
     require(core.segments.size() == memory.pieces().size(), "a segment for each piece of memory");
     auto end = core.head.size();
@@ -130,6 +182,7 @@ void feel(const Kernel& kernel)
 {
     constexpr std::uint64_t memory_bytes = Image::range_bytes[0] + Image::range_bytes[1];
     constexpr unsigned cpus = 2;
+    const Paid paid{kernel.look()};
     constexpr std::array<std::string_view, 3> names{"_stext", "filler_7", "nothing"};
     if (const auto symbols = Symbols::open(kernel.space(), kernel.info())) {
         const auto found = symbols->find(names);
@@ -161,11 +214,14 @@ extern "C" int LLVMFuzzerTestOneInput(const std::uint8_t* data, std::size_t size
 
     const auto memory = image.memory();
     NoteSearch search{memory};
-    for (unsigned i = 0; i < 8 && !search.done(); ++i) {
-        const auto note = search.next(4096);
-        const auto kernel = note ? Kernel::open(memory, *note) : std::nullopt;
-        if (!kernel)
-            continue;
+    std::optional<Kernel> with_note;
+    {
+        const Paid paid{memory.look()};
+        while (!with_note && !search.done() && !memory.look().over())
+            if (const auto note = search.next(4096))
+                with_note = Kernel::open(memory, *note);
+    }
+    if (const auto& kernel = with_note) {
         require(!kernel->release().empty(), "a release");
         LogCursor cursor;
         follow(*kernel, cursor, false);
@@ -174,14 +230,18 @@ extern "C" int LLVMFuzzerTestOneInput(const std::uint8_t* data, std::size_t size
         lay_out(memory, *kernel);
         follow(*kernel, cursor, false);
         follow(*kernel, cursor, true);
-        break;
     }
     TableSearch tables{memory};
     for (unsigned i = 0; i < 8 && !tables.done(); ++i) {
-        const auto table = tables.next(4096);
-        const auto kernel = table ? Kernel::open_early(memory, *table) : std::nullopt;
+        std::optional<Kernel> kernel;
+        {
+            const Paid paid{memory.look()};
+            while (!kernel && !tables.done() && !memory.look().over())
+                if (const auto table = tables.next(4096))
+                    kernel = Kernel::open_early(memory, *table);
+        }
         if (!kernel)
-            continue;
+            break;
         require(!kernel->release().empty() && kernel->release().size() <= 64, "a release");
         LogCursor cursor;
         follow(*kernel, cursor, true);
