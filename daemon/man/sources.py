@@ -115,7 +115,7 @@ def resolved(root: dict, node: dict) -> dict:
 
 def kind(node: dict) -> str:
     if "enum" in node:
-        return " | ".join(node["enum"])
+        return " | ".join(word for word in node["enum"] if isinstance(word, str))  # false: what YAML 1.1 makes of off
     types = node.get("type", "object")
     names = {"object": "map", "array": "list"}
     return " or ".join(names.get(each, each) for each in ([types] if isinstance(types, str) else types))

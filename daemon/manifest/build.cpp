@@ -8,6 +8,7 @@
 #include <set>
 
 #include "base/bytes.h"
+#include "manifest/lookalike.h"
 #include "manifest/scalar.h"
 #include "manifest/utf8.h"
 
@@ -84,9 +85,19 @@ private:
         const auto text = printable(node.text);
         if (text == node.text && text.find('\t') == std::string::npos)
             return true;
+        const bool lines = node.style == Node::Style::block && text.find('\t') == std::string::npos;
         report_.error(Code::bad_value, node.at,
-                      fmt::format("{} must be one line without control characters", cited(name)));
+                      fmt::format("{} must be one line without control characters", cited(name)),
+                      lines ? "begin it with `>-`, which makes one line of several" : "");
         return false;
+    }
+
+    // What neither a file system nor a kernel takes for white space, or for nothing.
+    void warn_of_hidden(const Node& node, std::string_view name)
+    {
+        if (const auto hidden = hidden_character(node.text); !hidden.empty())
+            report_.warning(Code::bad_value, node.at, fmt::format("{} has {} in it", cited(name), hidden),
+                            "write a plain space, or nothing, unless it is meant");
     }
 
     std::optional<Located<unsigned>> number(const Node& map, std::string_view key) const
@@ -221,10 +232,14 @@ private:
     {
         Manifest::Kernel kernel;
         kernel.image = located(node, "image", "kernel.image");
+        if (const auto* image = value(node, "image", Kind::string))
+            warn_of_hidden(*image, "kernel.image");
         if (const auto* member = node.find("initrd")) {
             const auto add = [this, &kernel](const Node& path) {
-                if (usable(path, Kind::string) && is_one_line(path, "kernel.initrd"))
-                    kernel.initrds.push_back({path.text, report_.position(path.at)});
+                if (!usable(path, Kind::string) || !is_one_line(path, "kernel.initrd"))
+                    return;
+                warn_of_hidden(path, "kernel.initrd");
+                kernel.initrds.push_back({path.text, report_.position(path.at)});
             };
             if (member->value.kind == Kind::sequence)
                 std::ranges::for_each(member->value.items, add);
@@ -232,11 +247,9 @@ private:
                 add(member->value);
         }
         if (const auto* cmdline = value(node, "cmdline", Kind::string)) {
-            // A block in YAML ends with a line end, which nobody means here.
-            auto line = *cmdline;
-            line.text.erase(line.text.find_last_not_of(" \n") + 1);
-            if (is_one_line(line, "kernel.cmdline"))
-                kernel.cmdline = {line.text, report_.position(cmdline->at)};
+            if (is_one_line(*cmdline, "kernel.cmdline"))
+                kernel.cmdline = {cmdline->text, report_.position(cmdline->at)};
+            warn_of_hidden(*cmdline, "kernel.cmdline");
         }
         if (const auto* pin = value(node, "sha256", Kind::string)) {
             auto digits = pin->text;

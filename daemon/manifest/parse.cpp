@@ -2,6 +2,7 @@
 #include <fmt/format.h>
 
 #include "manifest/build.h"
+#include "manifest/dialect.h"
 #include "manifest/load.h"
 #include "manifest/merge.h"
 #include "manifest/schema.h"
@@ -25,10 +26,11 @@ std::optional<Manifest> read_document(const Document& document, Report& report)
 {
     const auto before = report.errors();
     report.set_partition({});
-    const auto root = parse_document(document, report);
+    auto root = parse_document(document, report);
     if (!root)
         return std::nullopt;
     report.set_partition(name_in(*root));
+    take_dialects(*root, report);
     const auto faults = check_schema(*root, report);
     if (faults.other_language)
         return std::nullopt;

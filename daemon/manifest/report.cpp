@@ -6,9 +6,22 @@
 #include <algorithm>
 #include <utility>
 
+#include "manifest/lookalike.h"
 #include "manifest/utf8.h"
 
 namespace parker {
+namespace {
+
+// As much of a line as is cited, and no half of a character at its end.
+std::string_view whole_characters(std::string_view line)
+{
+    auto end = std::min(line.size(), max_source_line);
+    while (end > 0 && end < line.size() && (static_cast<unsigned char>(line[end]) & 0xc0) == 0x80)
+        --end;
+    return line.substr(0, end);
+}
+
+} // namespace
 
 Report::Report(std::string file, std::string_view text) : file_{std::move(file)}, text_{text}, line_starts_{0}
 {
@@ -63,7 +76,7 @@ void Report::add(Severity severity, Code code, Mark at, std::string message, std
                          .at = position(at),
                          .partition = partition_,
                          .message = std::move(message),
-                         .source_line = printable(line(at.line).substr(0, max_source_line)),
+                         .source_line = printable(visible_in_place(whole_characters(line(at.line)))),
                          .holder = {},
                          .suggestion = std::move(suggestion)});
 }

@@ -95,6 +95,11 @@ bool is_below(const std::vector<std::string>& context, const std::vector<std::st
 
 } // namespace
 
+const json& schema_document()
+{
+    return schema().document;
+}
+
 Faults check_schema(const Node& root, Report& report)
 {
     // The regular expressions are compiled once a thread.

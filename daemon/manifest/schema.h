@@ -1,6 +1,8 @@
 // SPDX-License-Identifier: LGPL-2.1-or-later
 #pragma once
 
+#include <nlohmann/json_fwd.hpp>
+
 #include <set>
 #include <string_view>
 
@@ -11,6 +13,8 @@ namespace parker {
 
 // schemas/partition-v1.json, as it was when this was built.
 extern const std::string_view partition_schema;
+
+const nlohmann::json& schema_document();
 
 // What the schema found wrong.
 struct Faults {

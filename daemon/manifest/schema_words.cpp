@@ -6,12 +6,12 @@
 #include <nlohmann/json.hpp>
 
 #include <algorithm>
-#include <charconv>
 #include <regex>
 #include <vector>
 
-#include "manifest/scalar.h"
+#include "manifest/lookalike.h"
 #include "manifest/suggest.h"
+#include "manifest/type_words.h"
 #include "manifest/utf8.h"
 
 namespace parker {
@@ -19,125 +19,6 @@ namespace {
 
 using nlohmann::json;
 using Kind = Node::Kind;
-
-const json* member(const json& object, std::string_view key)
-{
-    const auto found = object.find(key);
-    return found == object.end() ? nullptr : &*found;
-}
-
-std::string text_of(const json& object, const char* key)
-{
-    const auto* value = member(object, key);
-    return value != nullptr && value->is_string() ? value->get<std::string>() : std::string{};
-}
-
-std::optional<std::int64_t> number_of(const json& object, const char* key)
-{
-    const auto* value = member(object, key);
-    return value != nullptr && value->is_number_integer() ? std::optional{value->get<std::int64_t>()} : std::nullopt;
-}
-
-// "type", "required", "enum": a string or a list of strings.
-std::vector<std::string> strings_of(const json& object, const char* key)
-{
-    std::vector<std::string> strings;
-    const auto* value = member(object, key);
-    if (value != nullptr && value->is_string())
-        strings.push_back(value->get<std::string>());
-    else if (value != nullptr && value->is_array())
-        for (const auto& item : *value)
-            if (item.is_string())
-                strings.push_back(item.get<std::string>());
-    return strings;
-}
-
-std::vector<std::string> keys_of(const json& object)
-{
-    std::vector<std::string> keys;
-    if (const auto* properties = member(object, "properties"))
-        for (const auto& [key, value] : properties->items())
-            keys.push_back(key);
-    return keys;
-}
-
-bool contains(const std::vector<std::string>& strings, std::string_view wanted)
-{
-    return std::ranges::find(strings, wanted) != strings.end();
-}
-
-const json* resolve(const json* schema, const json& whole)
-{
-    const auto reference = text_of(*schema, "$ref");
-    constexpr std::string_view prefix = "#/definitions/";
-    if (!reference.starts_with(prefix))
-        return schema;
-    const auto* definitions = member(whole, "definitions");
-    const auto* target =
-        definitions == nullptr ? nullptr : member(*definitions, std::string_view{reference}.substr(prefix.size()));
-    return target == nullptr ? schema : target;
-}
-
-std::string name_of(const Place& place)
-{
-    return place.path.empty() ? "the document" : cited(place.path);
-}
-
-std::string listed(const std::vector<std::string>& words, std::string_view last)
-{
-    std::string text;
-    for (std::size_t i = 0; i < words.size(); ++i) {
-        if (i != 0)
-            text += i + 1 == words.size() ? fmt::format(" {} ", last) : ", ";
-        text += cited(words[i]);
-    }
-    return text;
-}
-
-std::string_view type_name(Kind kind)
-{
-    switch (kind) {
-    case Kind::null:
-        return "null";
-    case Kind::boolean:
-        return "boolean";
-    case Kind::integer:
-        return "integer";
-    case Kind::real:
-        return "number";
-    case Kind::string:
-        return "string";
-    case Kind::sequence:
-        return "array";
-    case Kind::map:
-        return "object";
-    }
-    return {};
-}
-
-std::string in_words(const std::vector<std::string>& types)
-{
-    std::vector<std::string_view> words;
-    for (const auto& type : types)
-        words.push_back(type == "integer"   ? "a whole number"
-                        : type == "boolean" ? "true or false"
-                        : type == "string"  ? "text"
-                        : type == "array"   ? "a list"
-                                            : "a map of keys");
-    return fmt::format("{}", fmt::join(words, " or "));
-}
-
-bool matches(const json& schema, const std::string& text)
-{
-    const auto choices = strings_of(schema, "enum");
-    if (!choices.empty() && !contains(choices, text))
-        return false;
-    const auto pattern = text_of(schema, "pattern");
-    if (!pattern.empty() && !std::regex_search(text, std::regex{pattern}))
-        return false;
-    const auto most = number_of(schema, "maxLength");
-    return !most || text.size() <= static_cast<std::uint64_t>(*most);
-}
 
 // A path in the schema that ends in `key`, for what stands at the wrong level: "cpus" for "count". Empty if none.
 std::string home_of(std::string_view key, const json& schema, const json& whole, const std::string& path, int levels)
@@ -156,49 +37,32 @@ std::string home_of(std::string_view key, const json& schema, const json& whole,
     return {};
 }
 
-void word_type(const Place& place, const std::vector<std::string>& types, Report& report)
+// Within braces a comma ends a value: {list: 4-7,12} has a key `12`. All of what was cut, as far as it can be cited.
+std::string whole_value(const Node& map, const Node::Member& value)
 {
-    const auto& node = *place.node;
-    const auto name = name_of(place);
-    const bool scalar = node.kind != Kind::sequence && node.kind != Kind::map;
-    if (node.kind == Kind::null) {
-        const auto* what =
-            contains(types, "object") ? "add keys below it, or remove it" : "give it a value, or remove it";
-        report.error(Code::wrong_type, place.at, fmt::format("{} is empty", name), what);
-        return;
-    }
-    auto must = text_of(*place.schema, "patternErrorMessage");
-    if (must.empty()) {
-        const auto choices = strings_of(*place.schema, "enum");
-        must = "must be " + (choices.empty() ? in_words(types) : listed(choices, "or"));
-    }
-    if (scalar && contains(types, "string")) {
-        if (matches(*place.schema, node.text))
-            report.error(Code::wrong_type, place.at, fmt::format("{} must be text", name),
-                         fmt::format("put it in quotes: \"{}\"", printable(node.text)));
-        else
-            report.error(Code::bad_value, place.at, fmt::format("{} {}, not {}", name, must, cited(node.text)));
-        return;
-    }
-    auto found = scalar ? cited(node.text) : in_words({std::string{type_name(node.kind)}});
-    std::string suggestion;
-    if (contains(types, "boolean") && node.kind == Kind::string) {
-        const bool yes = node.text == "yes" || node.text == "on" || node.text == "y";
-        const bool no = node.text == "no" || node.text == "off" || node.text == "n";
-        suggestion = yes ? "write true" : no ? "write false" : "";
-    }
-    if (contains(types, "integer") && node.kind == Kind::string) {
-        Node plain;
-        plain.text = node.text;
-        resolve_scalar(plain);
-        if (plain.kind == Kind::integer) {
-            found = cited('"' + node.text + '"');
-            suggestion = "write it without quotes";
-        }
-    }
-    if (contains(types, "array") && !contains(types, "string"))
-        suggestion = "begin each item with `- `";
-    report.error(Code::wrong_type, place.at, fmt::format("{} {}, not {}", name, must, found), suggestion);
+    auto text = value.value.text;
+    const auto* end = map.members.data() + map.members.size();
+    for (const auto* next = &value + 1; next != end && next->value.kind == Kind::null && text.size() < max_source_line;
+         ++next)
+        text += ',' + next->key;
+    return text;
+}
+
+std::string unknown_key_help(const Place& place, const std::string& key, const std::vector<std::string>& known,
+                             const json& whole)
+{
+    const auto odd = odd_characters(key);
+    const auto word = look_alike(key);
+    if (!odd.empty() && contains(known, word))
+        return fmt::format("write {}: the key has {} in it", cited(word), odd);
+    const auto note = odd.empty() ? std::string{} : fmt::format("; the key has {} in it", odd);
+    if (const auto home = home_of(word, whole, whole, {}, 4); !home.empty() && home != place.path)
+        return fmt::format("move it below {}{}", cited(home), note);
+    if (!place.path.empty() && contains(keys_of(whole), word))
+        return "move it to the top level" + note;
+    if (const auto meant = nearest(word, known); !meant.empty())
+        return fmt::format("did you mean {}?{}", cited(meant), note);
+    return fmt::format("known here: {}{}", listed(known, "and"), note);
 }
 
 void word_unknown_keys(const Place& place, const json& whole, Report& report)
@@ -207,22 +71,32 @@ void word_unknown_keys(const Place& place, const json& whole, Report& report)
     if (additional == nullptr || !additional->is_boolean() || additional->get<bool>())
         return;
     const auto known = keys_of(*place.schema);
+    const auto where = place.path.empty() ? std::string{} : " in " + name_of(place);
+    const bool braces = place.node->style == Node::Style::flow;
+    const Node::Member* value = nullptr; // of a known key, that a comma may have cut
     for (const auto& entry : place.node->members) {
-        if (contains(known, entry.key))
+        const auto& below = entry.value;
+        const bool is_known = contains(known, entry.key);
+        if (is_known || below.kind != Kind::null)
+            value =
+                is_known && below.style == Node::Style::plain && below.kind != Kind::sequence && below.kind != Kind::map
+                    ? &entry
+                    : nullptr;
+        if (is_known)
             continue;
-        std::string suggestion;
-        if (const auto home = home_of(entry.key, whole, whole, {}, 4); !home.empty() && home != place.path)
-            suggestion = fmt::format("move it below {}", cited(home));
-        else if (!place.path.empty() && contains(keys_of(whole), entry.key))
-            suggestion = "move it to the top level";
-        else if (const auto meant = nearest(entry.key, known); !meant.empty())
-            suggestion = fmt::format("did you mean {}?", cited(meant));
-        else
-            suggestion = fmt::format("known here: {}", listed(known, "and"));
-        report.error(Code::unknown_key, entry.key_at,
-                     place.path.empty() ? fmt::format("unknown key {}", cited(entry.key))
-                                        : fmt::format("unknown key {} in {}", cited(entry.key), name_of(place)),
-                     suggestion);
+        if (braces && value != nullptr) {
+            if (value + 1 == &entry) // else it has been said
+                report.error(
+                    Code::unknown_key, entry.key_at,
+                    fmt::format("unknown key {}{}: within braces, a comma ends a value", cited(entry.key), where),
+                    fmt::format("put the value of `{}` in quotes{}", value->key,
+                                behind_colon(whole_value(*place.node, *value), true)));
+            continue;
+        }
+        const bool indent = is_odd_space(first_character(entry.key));
+        report.error(Code::unknown_key, entry.key_at, fmt::format("unknown key {}{}", cited(entry.key), where),
+                     indent ? fmt::format("indent with plain spaces, of which {} is none", hidden_character(entry.key))
+                            : unknown_key_help(place, entry.key, known, whole));
     }
 }
 
@@ -312,9 +186,12 @@ bool word_string(const Place& place, Report& report)
     const auto choices = strings_of(*place.schema, "enum");
     if (!choices.empty() && !contains(choices, text)) {
         const auto meant = nearest(text, choices);
+        const auto look_alike = look_alike_help(*place.schema, *place.node);
         report.error(Code::bad_value, place.at,
                      fmt::format("{} must be {}, not {}", name_of(place), listed(choices, "or"), cited(text)),
-                     meant.empty() ? "" : fmt::format("did you mean {}?", cited(meant)));
+                     !look_alike.empty() ? look_alike
+                     : meant.empty()     ? ""
+                                         : fmt::format("did you mean {}?", cited(meant)));
         return true;
     }
     const auto most = number_of(*place.schema, "maxLength");
@@ -323,7 +200,8 @@ bool word_string(const Place& place, Report& report)
         auto must = text_of(*place.schema, "patternErrorMessage");
         report.error(
             Code::bad_value, place.at,
-            fmt::format("{} {}, not {}", name_of(place), must.empty() ? "must match " + pattern : must, cited(text)));
+            fmt::format("{} {}, not {}", name_of(place), must.empty() ? "must match " + pattern : must, cited(text)),
+            look_alike_help(*place.schema, *place.node));
         return true;
     }
     if (most && text.size() > static_cast<std::uint64_t>(*most)) {
@@ -348,33 +226,6 @@ bool word_integer(const Place& place, Report& report)
 
 } // namespace
 
-std::optional<Place> enter_member(const Place& place, std::string_view key, const json& whole)
-{
-    const auto* entry = place.node->find(key);
-    if (entry == nullptr)
-        return std::nullopt;
-    const json* next = nullptr;
-    if (const auto* properties = member(*place.schema, "properties"))
-        next = member(*properties, entry->key);
-    if (next == nullptr)
-        next = member(*place.schema, "additionalProperties");
-    if (next == nullptr || !next->is_object())
-        return std::nullopt;
-    return Place{&entry->value, resolve(next, whole), entry->value.at,
-                 place.path.empty() ? entry->key : place.path + '.' + entry->key};
-}
-
-std::optional<Place> enter_item(const Place& place, std::string_view index, const json& whole)
-{
-    std::size_t i = 0;
-    const auto [stop, error] = std::from_chars(index.data(), index.data() + index.size(), i);
-    const auto* next = member(*place.schema, "items");
-    if (error != std::errc{} || stop != index.data() + index.size() || i >= place.node->items.size() || next == nullptr)
-        return std::nullopt;
-    const auto& item = place.node->items[i];
-    return Place{&item, resolve(next, whole), item.at, fmt::format("{}[{}]", place.path, i)};
-}
-
 bool word_faults(const Place& place, const json& whole, Report& report)
 {
     const auto types = strings_of(*place.schema, "type");
@@ -397,6 +248,14 @@ bool word_faults(const Place& place, const json& whole, Report& report)
         return word_string(place, report);
     case Kind::integer:
         return word_integer(place, report);
+    case Kind::boolean:
+        if (const auto choices = strings_of(*place.schema, "enum"); !choices.empty()) {
+            report.error(
+                Code::bad_value, place.at,
+                fmt::format("{} must be {}, not {}", name_of(place), listed(choices, "or"), cited(place.node->text)));
+            return true;
+        }
+        return false;
     default:
         return false;
     }

@@ -29,6 +29,10 @@ bool check_text(std::string_view text, Report& report)
 {
     if (text.starts_with(byte_order_mark))
         text.remove_prefix(byte_order_mark.size());
+    if (text.starts_with("\xff\xfe") || text.starts_with("\xfe\xff")) {
+        report.error(Code::not_yaml, {1, 1}, "the text is UTF-16, not UTF-8", "save the file as UTF-8");
+        return false;
+    }
     Mark at{1, 1};
     while (!text.empty()) {
         const auto length = utf8_length(text);
@@ -62,9 +66,14 @@ std::string normalise(std::string_view text)
         text.remove_prefix(byte_order_mark.size());
     std::string result;
     result.reserve(text.size());
-    for (const char character : text)
-        if (character != '\r') // check_text() lets it stand before a line feed only
-            result += character;
+    for (std::size_t i = 0; i < text.size(); ++i) {
+        // Files that were put together have one in front of each document.
+        if (i > 0 && text[i - 1] == '\n' && text.substr(i).starts_with(byte_order_mark) &&
+            text.substr(i + byte_order_mark.size()).starts_with("---"))
+            i += byte_order_mark.size();
+        if (text[i] != '\r') // check_text() lets it stand before a line feed only
+            result += text[i];
+    }
     return result;
 }
 

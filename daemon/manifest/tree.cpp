@@ -11,6 +11,7 @@
 #include <set>
 #include <sstream>
 
+#include "manifest/lookalike.h"
 #include "manifest/scalar.h"
 #include "manifest/utf8.h"
 
@@ -25,15 +26,21 @@ struct Abandon {
     std::string suggestion = {};
 };
 
-// Whether the quotes are closed in which a scalar at the front of `text` stands: yaml-cpp takes the end of the text for
-// the missing one. True if it stands in none.
-bool is_closed(std::string_view text)
+// What a scalar begins with, as it stands at the front of `text`.
+std::string_view without_properties(std::string_view text)
 {
     // Anchors and tags come first.
     while (text.starts_with('&') || text.starts_with('!')) {
         text.remove_prefix(std::min(text.find_first_of(" \n"), text.size()));
         text.remove_prefix(std::min(text.find_first_not_of(" \t\n"), text.size()));
     }
+    return text;
+}
+
+// Whether the quotes are closed in which a scalar at the front of `text` stands: yaml-cpp takes the end of the text for
+// the missing one. True if it stands in none.
+bool is_closed(std::string_view text)
+{
     if (!text.starts_with('"') && !text.starts_with('\''))
         return true;
     const char quote = text[0];
@@ -85,7 +92,9 @@ public:
         if (value.size() > max_scalar_bytes)
             throw Abandon{node.at, Code::too_large,
                           fmt::format("a value of {} bytes, the limit is {}", value.size(), max_scalar_bytes)};
-        if (!is_closed(document_.text.substr(std::min(static_cast<std::size_t>(at.pos), document_.text.size()))))
+        const auto source = without_properties(
+            document_.text.substr(std::min(static_cast<std::size_t>(at.pos), document_.text.size())));
+        if (!is_closed(source))
             throw Abandon{node.at, Code::not_yaml, "no valid YAML: a quote is not closed",
                           "close it with the quote it began with"};
         // yaml-cpp's tags: "?" for a plain scalar, "!" for a quoted one, else the tag in the file.
@@ -93,10 +102,12 @@ public:
         if (!plain && tag != "!")
             refuse_tag(node.at, tag);
         node.text = value;
-        if (plain)
+        if (plain) {
             resolve_scalar(node);
-        else
+        } else {
             node.kind = Node::Kind::string;
+            node.style = source.starts_with('|') || source.starts_with('>') ? Node::Style::block : Node::Style::quoted;
+        }
         finish(std::move(node), anchor, plain);
     }
 
@@ -118,9 +129,11 @@ public:
     }
     void OnSequenceEnd() override { close(); }
     void OnMapStart(const YAML::Mark& at, const std::string& tag, YAML::anchor_t anchor,
-                    YAML::EmitterStyle::value) override
+                    YAML::EmitterStyle::value style) override
     {
         open(Node::Kind::map, mark(at), tag, anchor);
+        if (style == YAML::EmitterStyle::Flow)
+            frames_.back().node.style = Node::Style::flow;
     }
     void OnMapEnd() override { close(); }
 
@@ -307,6 +320,15 @@ void report_syntax(const YAML::Exception& fault, Mark at, Report& report)
             const auto column = report.line(line).find('\t') + 1;
             report.error(Code::not_yaml, {line, static_cast<unsigned>(column)}, "YAML does not allow tabs to indent",
                          "indent with spaces");
+            return;
+        }
+    }
+    // What looks like a space, a dash or a quote, and is none.
+    for (const auto line : {at.line, at.line - 1}) {
+        const auto text = line == 0 ? std::string_view{} : report.line(line);
+        if (const auto odd = odd_characters(text.substr(0, text.find('#'))); !odd.empty()) {
+            report.error(Code::not_yaml, at, fmt::format("no valid YAML, perhaps for {} in line {}", odd, line),
+                         "write plain spaces, quotes, colons and dashes");
             return;
         }
     }

@@ -19,9 +19,11 @@ inline constexpr std::size_t max_scalar_bytes = 4'096; // of one key or value
 // A YAML value and where it stands. Aliases and merge keys are already written out.
 struct Node {
     enum class Kind { null, boolean, integer, real, string, sequence, map };
+    enum class Style { plain, quoted, block, flow }; // block: `|` or `>`; flow: a map within braces
     struct Member;
 
     Kind kind = Kind::null;
+    Style style = Style::plain;
     Mark at;
     std::string text;                    // a scalar as it stands in the file, quotes and escapes resolved
     bool boolean = false;                // its value, if it is one

@@ -1,6 +1,8 @@
 // SPDX-License-Identifier: LGPL-2.1-or-later
 #include "manifest/utf8.h"
 
+#include "manifest/lookalike.h"
+
 namespace parker {
 namespace {
 
@@ -41,6 +43,15 @@ std::size_t utf8_length(std::string_view text)
     return overlong || surrogate || beyond ? 0 : length;
 }
 
+char32_t code_of(std::string_view character)
+{
+    constexpr unsigned char head[] = {0x7f, 0x1f, 0x0f, 0x07}; // the bits of the first byte that count
+    char32_t code = byte(character, 0) & head[character.size() - 1];
+    for (std::size_t i = 1; i < character.size(); ++i)
+        code = code << 6 | (byte(character, i) & 0x3fU);
+    return code;
+}
+
 std::string printable(std::string_view text)
 {
     std::string result;
@@ -69,7 +80,15 @@ std::string cited(std::string_view text)
     for (auto& character : cut)
         if (character == '\t')
             character = ' ';
-    return '`' + printable(cut) + '`';
+    return '`' + printable(visible(cut)) + '`';
+}
+
+std::string behind_colon(std::string_view text, bool quotes)
+{
+    if (text.size() > max_cited)
+        return {};
+    const auto* quote = quotes ? "\"" : "";
+    return std::string{": "} + quote + printable(text) + quote;
 }
 
 } // namespace parker

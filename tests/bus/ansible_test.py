@@ -196,6 +196,16 @@ class Module(AnsibleTest):
         self.assertEqual((partition["Description"], partition["CPUs"]), (words["description"], "4"))
         self.assertEqual(len(partition["Devices"]), 2)
 
+    def test_words_of_yaml_1_1(self):
+        """What Ansible makes of off, no, null and of what a template put quotes around."""
+        self.changes(manifest=self.manifest(dump=False, isolation={"dma": False}, cpus={"count": "2"}, devices=None,
+                                            credentials={"null": "x", "no": "no", "true": "true"}))
+        self.changes(state="started")
+        for words, said in (({"devices": [{"pci": 60.0}]}, "put the address in quotes"),
+                            ({"autostart": "True"}, "write it without quotes: True"),
+                            ({"credentials": {"a": True}}, 'in quotes: "true", "yes" or "on"')):
+            self.fails(said, manifest=self.manifest(**words))
+
     def test_broken_manifest(self):
         path = self.house.manifests / "db.yaml"
         said = (f"{path}:4:3: error[unknown-key]: unknown key `cuont`", "      cuont: 2\n    help: did you mean `count`?", "error[missing-key]")

@@ -185,7 +185,7 @@ TEST_CASE("bytes that are no text are refused where they stand")
         {"UTF-16",
          "\xff\xfe"
          "a\0"s,
-         "x:1:1: error[not-yaml]: byte 0xff is not UTF-8 text\n"},
+         "x:1:1: error[not-yaml]: the text is UTF-16, not UTF-8\n"},
         {"UTF-16 without mark", "a\0:\0"s, "x:1:2: error[not-yaml]: control character 0x00 in the text\n"},
         {"Latin-1", "# gr\xfc\xdf", "x:1:5: error[not-yaml]: byte 0xfc is not UTF-8 text\n"},
         {"overlong", "# \xc0\xaf", "x:1:3: error[not-yaml]: byte 0xc0 is not UTF-8 text\n"},

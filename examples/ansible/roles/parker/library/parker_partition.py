@@ -34,6 +34,10 @@ options:
   manifest:
     description:
       - The manifest as a mapping, see parker.d(5). C(apiVersion) and C(name) may be left out.
+      - Ansible reads YAML 1.1, to which C(off) is false and C(yes) is true. parkerd takes false where the word C(off) may
+        stand (C(dump), C(isolation.dma)), so that these need no quotes; nor do numbers that a template makes, which come as
+        text. Put quotes around PCI addresses and IDs (C(01:00.0) is a number to YAML 1.1), and around credentials that look
+        like booleans or numbers. What a template makes of a boolean is text; C(| bool) makes it one again.
       - Manifests can hold secrets among their C(credentials); give the task C(no_log) and I(mode) C("0600") then.
     type: dict
   content:
@@ -158,7 +162,7 @@ STANDARD_DIRECTORIES = ("/etc/parker.d", "/run/parker.d", "/usr/lib/parker.d")  
 GIVE_BACK_SECONDS = 120  # until what a stopped partition still held is back; longer means that something is stuck
 NO_SUCH_PARTITION, INVALID_MANIFEST = 3, 5  # parkerctl's exit codes; the latter if there has never been a valid one
 NAME = re.compile(r"[a-z0-9]([a-z0-9-]{0,30}[a-z0-9])?")  # of the schema; it becomes a file's
-PLAIN_KEY = re.compile(r"[A-Za-z0-9][A-Za-z0-9._-]*")
+PLAIN_KEY = re.compile(r"(?!(?i:null)$)[A-Za-z0-9][A-Za-z0-9._-]*")
 
 
 def to_yaml(value: dict | list, indent: str = "") -> list[str]:
