@@ -30,6 +30,8 @@ constexpr auto table = std::to_array<CodeInfo>({
     {Code::wrong_type, "wrong-type", "WrongType", 5, false},
     {Code::bad_value, "bad-value", "BadValue", 5, false},
     {Code::duplicate_name, "duplicate-name", "DuplicateName", 5, false},
+    {Code::manifest_gone, "manifest-gone", "ManifestGone", 5, false},
+    {Code::ignored_file, "ignored-file", "IgnoredFile", 5, false},
     {Code::invalid_manifest, "invalid-manifest", "InvalidManifest", 5, false},
 
     {Code::bad_image, "bad-image", "BadImage", 5, false},

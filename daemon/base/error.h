@@ -31,6 +31,8 @@ enum class Code {
     wrong_type,
     bad_value,
     duplicate_name,
+    manifest_gone,    // is not there, and nobody removed it
+    ignored_file,     // may be meant as a manifest, and is not called like one
     invalid_manifest, // the sum: has findings of severity error
 
     // Kernel images

@@ -106,6 +106,16 @@ std::string_view explain(Code code)
                "counts, the other is ignored until one of them gets another name. To replace a file of "
                "/usr/lib/parker.d, "
                "give yours in /etc/parker.d the same *file* name.";
+    case Code::manifest_gone:
+        return "The manifest that a partition came from is not found any more, but nobody removed it: its file has "
+               "nothing or only half of a text in it, as a full disk leaves it, or its folder cannot be read, is away, "
+               "or is another one now. The partition goes on with the last good definition. To remove a partition, "
+               "remove its file, or make the file a link to /dev/null. A document that is taken out of a file that "
+               "stays is gone when its partition has been stopped.";
+    case Code::ignored_file:
+        return "The file lies among the manifests, but its name does not end in `.yaml`, so parkerd does not read it. "
+               "Call it NAME.yaml if it is a manifest. Names that begin with a dot, and what editors and package "
+               "managers leave behind (x.yaml~, x.yaml.dpkg-old, x.yaml.bak), are passed over in silence.";
     case Code::invalid_manifest:
         return "At least one manifest has errors, so what was asked for was not done. Each error stands above with its "
                "place. `parkerctl validate FILE` repeats them without touching anything. Partitions whose manifests "

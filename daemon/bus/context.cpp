@@ -58,7 +58,7 @@ void begin(const Context& context, const Presence& object, const sdbus::Message&
                                 {{"verb", std::string{to_string(verb)}}, {"partition", name}},
                                 [&context, verb, answer](const std::optional<Error>& refusal) {
                                     if (!refusal && verb == Fleet::Verb::start)
-                                        context.host.when_settled([answer] { answer(std::nullopt); });
+                                        context.host.when_current([answer] { answer(std::nullopt); });
                                     else
                                         answer(refusal);
                                 });

@@ -1,6 +1,8 @@
 // SPDX-License-Identifier: LGPL-2.1-or-later
 #include "bus/manager_object.h"
 
+#include <algorithm>
+#include <iterator>
 #include <memory>
 #include <utility>
 
@@ -79,7 +81,7 @@ void ManagerObject::Plan(sdbus::Result<std::string>&& result, std::vector<std::s
                                      if (refusal)
                                          answer(refusal, {});
                                      else
-                                         context_.host.when_settled([this, answer, names] { plan(names, answer); });
+                                         context_.host.when_current([this, answer, names] { plan(names, answer); });
                                  });
     } catch (const Error& error) {
         answer(error, {});
@@ -135,6 +137,24 @@ void ManagerObject::GetFindings(sdbus::Result<Dictionaries>&& result)
                                      return to_dictionaries(context_.fleet.findings(), true);
                                  });
                              });
+}
+
+void ManagerObject::ListManifests(sdbus::Result<Manifests>&& result)
+{
+    const auto shared = std::make_shared<sdbus::Result<Manifests>>(std::move(result));
+    context_.host.when_settled([this, shared] {
+        reply(*shared, context_.on_bug, [this] {
+            Manifests manifests;
+            for (const auto& file : context_.fleet.reading().files) {
+                Findings own;
+                std::ranges::copy_if(context_.fleet.findings(), std::back_inserter(own),
+                                     [&file](const Finding& finding) { return finding.at.file == file.path; });
+                manifests.emplace_back(utf8(file.path), std::string{to_string(file.state)}, file.partitions,
+                                       to_dictionaries(own, false));
+            }
+            return manifests;
+        });
+    });
 }
 
 } // namespace parker::bus

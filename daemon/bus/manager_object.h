@@ -15,6 +15,8 @@ public:
 private:
     using Partitions = std::vector<sdbus::Struct<std::string, std::string, sdbus::ObjectPath>>;
 
+    using Manifests = std::vector<sdbus::Struct<std::string, std::string, std::vector<std::string>, Dictionaries>>;
+
     void ListPartitions(sdbus::Result<Partitions>&& result) override;
     void GetPartition(sdbus::Result<sdbus::ObjectPath>&& result, std::string name) override;
     void StartPartition(JobResult&& result, std::string name, std::uint64_t flags) override;
@@ -23,6 +25,7 @@ private:
     void Plan(sdbus::Result<std::string>&& result, std::vector<std::string> names, std::uint64_t flags) override;
     void Reload(sdbus::Result<>&& result, std::uint64_t flags) override;
     void GetFindings(sdbus::Result<Dictionaries>&& result) override;
+    void ListManifests(sdbus::Result<Manifests>&& result) override;
     std::string Version() override { return facts_.version; }
     std::uint64_t StartTimestamp() override { return facts_.start_usec; }
     std::vector<std::string> ManifestDirectories() override { return facts_.manifest_directories; }

@@ -36,6 +36,8 @@ public:
         // Calls `call` when what has changed on disk so far is known: at once if nothing has. Who drops a manifest and
         // then asks for its partition gets that one.
         virtual void when_settled(std::function<void()> call) = 0;
+        // The same for what no event tells of: looks at the files themselves, before a start uses what they say.
+        virtual void when_current(std::function<void()> call) = 0;
         // A socket from which a partition's log can be read: schemas/org.parker1.Partition.xml, OpenLog. For a user, or
         // for root.
         virtual Fd open_log(const std::string& partition, bool follow, std::optional<std::uint32_t> user) = 0;

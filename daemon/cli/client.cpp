@@ -306,6 +306,16 @@ PartitionInfo Client::partition(const std::string& name)
     });
 }
 
+std::vector<ManifestInfo> Client::manifests()
+{
+    return translated([this] {
+        std::vector<ManifestInfo> manifests;
+        for (const auto& file : impl_->manager.ListManifests())
+            manifests.push_back({file.get<0>(), file.get<1>(), file.get<2>(), to_findings(file.get<3>())});
+        return manifests;
+    });
+}
+
 Findings Client::findings()
 {
     return translated([this] { return to_findings(impl_->manager.GetFindings()); });

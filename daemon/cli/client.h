@@ -63,6 +63,14 @@ struct VitalsInfo {
     std::optional<std::uint64_t> uptime_usec; // nothing: not known
 };
 
+// A file of manifests, and what came of it (Manager.ListManifests there).
+struct ManifestInfo {
+    std::string path;
+    std::string state;
+    std::vector<std::string> partitions;
+    Findings findings;
+};
+
 // parkerd itself (schemas/org.parker1.Manager.xml).
 struct DaemonInfo {
     std::string version;
@@ -89,6 +97,7 @@ public:
     DaemonInfo daemon();
     std::vector<PartitionInfo> partitions(); // ordered by name
     PartitionInfo partition(const std::string& name);
+    std::vector<ManifestInfo> manifests(); // ordered by path
     Findings findings();
     std::string plan(const std::vector<std::string>& names); // JSON
     void reload();

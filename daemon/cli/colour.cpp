@@ -45,9 +45,9 @@ std::optional<Colour> state_colour(std::string_view state)
 {
     if (state == "active")
         return Colour::green;
-    if (state == "activating" || state == "deactivating")
+    if (state == "activating" || state == "deactivating" || state == "ignored")
         return Colour::yellow;
-    if (state == "failed")
+    if (state == "failed" || state == "invalid" || state == "empty")
         return Colour::red;
     return std::nullopt;
 }

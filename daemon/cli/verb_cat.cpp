@@ -8,6 +8,7 @@
 #include "cli/verb.h"
 #include "manifest/files.h"
 #include "manifest/load.h"
+#include "manifest/missing.h"
 
 namespace parker::cli {
 namespace {
@@ -32,10 +33,10 @@ std::string read_whole(const ManifestFile& file)
 // What cannot be read is a finding.
 std::vector<Text> read_all(const Common& common, Findings& findings)
 {
-    auto [files, unread] = manifest_files(common.manifest_directories());
+    auto [listing, unread] = manifest_files(common.manifest_directories());
     findings = std::move(unread);
     std::vector<Text> texts;
-    for (const auto& file : files) {
+    for (const auto& file : listing.files) {
         try {
             texts.push_back({file, read_whole(file)});
         } catch (const Error& error) {
@@ -51,6 +52,12 @@ bool is_about(const Text& each, const std::string& name)
     return each.file.path.stem() == name ||
            std::ranges::any_of(parse_manifests(each.text, each.file.path).manifests,
                                [&name](const Manifest& manifest) { return manifest.name.value == name; });
+}
+
+Error no_such(const Common& common, const std::string& name)
+{
+    const auto manifests = load_directories(common.manifest_directories());
+    return why_none(name, names_of(manifests), manifests.findings, manifests.reading);
 }
 
 void print(const Text& each)
@@ -74,7 +81,7 @@ Run declare_cat(CLI::App& command, const Common& common)
         auto texts = read_all(common, findings);
         for (const auto& name : *names)
             if (std::ranges::none_of(texts, [&name](const Text& each) { return is_about(each, name); }))
-                throw Error{Code::no_such_partition, "partition " + name, "no manifest speaks of it"};
+                throw no_such(common, name);
         if (!names->empty())
             std::erase_if(texts, [&names](const Text& each) {
                 return std::ranges::none_of(*names, [&each](const auto& name) { return is_about(each, name); });

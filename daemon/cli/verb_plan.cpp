@@ -13,6 +13,7 @@
 #include "control/in_use.h"
 #include "control/network_link.h"
 #include "manifest/load.h"
+#include "manifest/missing.h"
 #include "plan/preview.h"
 
 namespace parker::cli {
@@ -35,7 +36,7 @@ Json local_plan(const Common& common, const std::vector<std::string>& names, Pla
     for (const auto& name : names)
         if (std::ranges::none_of(manifests.manifests,
                                  [&name](const Manifest& manifest) { return manifest.name.value == name; }))
-            throw Error{Code::no_such_partition, "partition " + name, "no valid manifest speaks of it"};
+            throw why_none(name, names_of(manifests), manifests.findings, manifests.reading);
     if (!common.machine) // as far as one may look: of its own drives the kernel tells only root
         options.in_use = [root = common.sysroot](const Bdf& device) { return boot_use(device, root); };
     auto preview = make_preview(read_machine(common), manifests.manifests, {}, options);

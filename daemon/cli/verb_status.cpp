@@ -4,6 +4,7 @@
 #include <memory>
 
 #include "base/bytes.h"
+#include "cli/bad_manifests.h"
 #include "cli/client.h"
 #include "cli/colour.h"
 #include "cli/verb.h"
@@ -45,7 +46,15 @@ void print_status(const PartitionInfo& info)
     if (info.need_restart)
         line("Note", "the manifest has changed: restart to use it");
     if (info.need_reload)
-        line("Note", "the manifest has become invalid: the last good definition is used");
+        line("Note", "the manifest has become invalid or is not found: the last good definition is used");
+    for (const auto& finding : info.findings)
+        fmt::print("{}\n", finding_text(finding, stdout));
+}
+
+// Of a manifest that makes no partition.
+void print_bad(const PartitionInfo& info)
+{
+    fmt::print("{}\n{:>12}: {}\n{:>12}: {}\n", info.name, "Manifest", info.manifest_path, "State", info.state);
     for (const auto& finding : info.findings)
         fmt::print("{}\n", finding_text(finding, stdout));
 }
@@ -55,14 +64,18 @@ void print_status(const PartitionInfo& info)
 Run declare_status(CLI::App& command, const Common& common)
 {
     command.footer("The text may change from version to version. Programs use `show`, or `--json`. Findings "
-                   "stand below the partition that they are about.");
+                   "stand below the partition that they are about. Without NAME, manifests that make no partition come "
+                   "last, with what is wrong with them.");
     const auto names = std::make_shared<std::vector<std::string>>();
     command.add_option("NAME", *names, "Partitions; all, if none is named");
     return [names, &common] {
         Client client{common.bus()};
         std::vector<PartitionInfo> partitions;
-        if (names->empty())
+        std::vector<PartitionInfo> bad;
+        if (names->empty()) {
             partitions = client.partitions();
+            bad = bad_manifests(client.manifests(), partitions);
+        }
         for (const auto& name : *names)
             partitions.push_back(client.partition(name));
 
@@ -70,6 +83,8 @@ Run declare_status(CLI::App& command, const Common& common)
             auto json = nlohmann::ordered_json::array();
             for (const auto& partition : partitions)
                 json.push_back(to_json(partition));
+            for (const auto& manifest : bad)
+                json.push_back(to_json(manifest));
             print_json(json, common.json);
             return 0;
         }
@@ -77,6 +92,11 @@ Run declare_status(CLI::App& command, const Common& common)
             if (i > 0)
                 fmt::print("\n");
             print_status(partitions[i]);
+        }
+        for (std::size_t i = 0; i < bad.size(); ++i) {
+            if (i > 0 || !partitions.empty())
+                fmt::print("\n");
+            print_bad(bad[i]);
         }
         return 0;
     };

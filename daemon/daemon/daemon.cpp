@@ -13,6 +13,7 @@
 #include "base/clock.h"
 #include "control/kernel.h"
 #include "daemon/faults.h"
+#include "daemon/reread.h"
 #include "daemon/simulated_machine.h"
 #include "firmware/firmware.h"
 #include "introspect/panic.h"
@@ -112,7 +113,7 @@ void Daemon::start()
         log_.write(LOG_WARNING, fmt::format("{}; {}", error.what(), error.suggestion()), {.code = "module-missing"});
     }
 
-    watch_ = std::make_unique<DirectoryWatch>(loop_, options_.manifest_directories, [this] { reload({}); });
+    watch_ = std::make_unique<DirectoryWatch>(loop_, options_.manifest_directories, [this] { when_current([] {}); });
     define(load_directories(options_.manifest_directories));
 
     std::vector<std::string> directories;
@@ -146,7 +147,9 @@ void Daemon::read_again()
     const auto manifests = std::make_shared<Manifests>();
     workers_.submit(
         {"/manifests"},
-        [manifests, directories = options_.manifest_directories] { *manifests = load_directories(directories); },
+        [manifests, before = listing_, directories = options_.manifest_directories] {
+            *manifests = reread(directories, *before);
+        },
         [this, manifests, asked = std::exchange(reload_asked_, {})](const std::optional<Error>& error) {
             reloading_ = false;
             if (!reload_asked_.empty())
@@ -158,19 +161,45 @@ void Daemon::read_again()
             for (const auto& done : asked)
                 if (done)
                     done(error);
-            for (const auto& call : std::exchange(settling_, {}))
-                call();
         });
 }
 
 void Daemon::when_settled(std::function<void()> call)
 {
-    if (watch_->pending())
-        reload([call = std::move(call)](const std::optional<Error>&) { call(); });
-    else if (reloading_) // which began after the last change
-        settling_.push_back(std::move(call));
+    if (watch_->pending() || reloading_ || looking_)
+        when_current(std::move(call));
     else
         call();
+}
+
+// However many ask while one look is taken, the next one is for them all: it begins after they have asked.
+void Daemon::when_current(std::function<void()> call)
+{
+    wait_for_look_.push_back(std::move(call));
+    if (!looking_)
+        look_at_manifests();
+}
+
+void Daemon::look_at_manifests()
+{
+    looking_ = true;
+    const auto manifests = std::make_shared<std::optional<Manifests>>();
+    workers_.submit(
+        {"/manifests"},
+        [manifests, before = listing_, directories = options_.manifest_directories] {
+            *manifests = reread_if_changed(directories, *before);
+        },
+        [this, manifests, calls = std::exchange(wait_for_look_, {})](const std::optional<Error>& error) {
+            looking_ = false;
+            if (error)
+                log_.write(LOG_ERR, fmt::format("manifests: {}", error->what()));
+            else if (*manifests)
+                define(**manifests);
+            if (!wait_for_look_.empty())
+                look_at_manifests();
+            for (const auto& call : calls)
+                call();
+        });
 }
 
 // systemctl reload: sd_notify(3), "RELOADING=1".
@@ -182,6 +211,8 @@ void Daemon::reload_for_systemd()
 
 void Daemon::define(const Manifests& manifests)
 {
+    listing_ = std::make_shared<Listing>(manifests.reading.listing);
+    watch_->also(manifests.reading.listing.links);
     fleet_.define(manifests);
     status_changed_ = true;
 

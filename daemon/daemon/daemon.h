@@ -59,6 +59,7 @@ private:
     // bus::Service::Host
     void reload(Done done) override;
     void when_settled(std::function<void()> call) override;
+    void when_current(std::function<void()> call) override;
     Fd open_log(const std::string& partition, bool follow, std::optional<std::uint32_t> user) override;
     void vitals(const std::string& partition, std::function<void(const bus::Service::Vitals&)> done) override;
     void plan(std::function<void(const std::optional<Error>&, Preview)> done) override;
@@ -73,6 +74,7 @@ private:
     void read_again();
     void reload_for_systemd();
     void define(const Manifests& manifests);
+    void look_at_manifests();
     void note_state(const std::string& name);
     void note_run(const std::string& name);
     HeldPartition looked_into(HeldPartition held) const;
@@ -110,10 +112,12 @@ private:
         SubState sub_state;
         bool ran; // or tried to
     };
-    std::map<std::string, Noted> states_;         // as last logged
-    std::vector<Done> reload_asked_;              // since the reading that is under way began
-    std::vector<std::function<void()>> settling_; // wait for that one
+    std::map<std::string, Noted> states_; // as last logged
+    std::vector<Done> reload_asked_;      // since the reading under way began
     bool reloading_ = false;
+    std::shared_ptr<const Listing> listing_ = std::make_shared<Listing>(); // of the last reading
+    std::vector<std::function<void()>> wait_for_look_;                     // at what is in the folders now
+    bool looking_ = false;
     std::atomic<bool> ends_ = false;
     std::vector<std::string> logged_findings_;
     bool status_changed_ = true;

@@ -76,9 +76,19 @@ Loop::Handle Loop::on_signal(int signal, std::function<void()> call)
 
 Loop::Handle Loop::on_readable(int fd, std::function<void()> call)
 {
+    return on_descriptor(fd, EPOLLIN, std::move(call));
+}
+
+Loop::Handle Loop::on_urgent(int fd, std::function<void()> call)
+{
+    return on_descriptor(fd, EPOLLPRI, std::move(call));
+}
+
+Loop::Handle Loop::on_descriptor(int fd, std::uint32_t events, std::function<void()> call)
+{
     auto callback = std::make_unique<Callback<>>(*this, std::move(call));
     check(sd_event_add_io(
-              event_, &callback->source_, fd, EPOLLIN,
+              event_, &callback->source_, fd, events,
               [](sd_event_source*, int, std::uint32_t, void* self) { return dispatch(self); }, callback.get()),
           "file descriptor");
     return callback;

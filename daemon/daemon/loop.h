@@ -44,6 +44,7 @@ public:
 
     Handle on_signal(int signal, std::function<void()> call); // must be blocked in all threads
     Handle on_readable(int fd, std::function<void()> call);
+    Handle on_urgent(int fd, std::function<void()> call); // EPOLLPRI: how files of /proc tell of a change
     Handle on_inotify(const std::string& path, std::uint32_t mask, std::function<void(const inotify_event&)> call);
     Handle timer(std::function<void()> call); // off until at()
     Handle after_events(std::function<void()> call);
@@ -53,6 +54,8 @@ public:
     void fail(std::exception_ptr failure);
 
 private:
+    Handle on_descriptor(int fd, std::uint32_t events, std::function<void()> call);
+
     template <typename... Arguments>
     struct Callback;
     template <typename... Arguments>

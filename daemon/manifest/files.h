@@ -8,22 +8,24 @@
 #include <vector>
 
 #include "manifest/finding.h"
+#include "manifest/reading.h"
 
 namespace parker {
 
-struct ManifestFile {
-    std::filesystem::path path;
-    bool disables = false; // a link to /dev/null, which only masks others of its name
-};
-
 struct ManifestFiles {
-    std::vector<ManifestFile> files; // ordered by file name
-    Findings findings;               // of directories that cannot be read
+    Listing listing;
+    Findings findings; // of directories that cannot be read, and of files that are not called like manifests
 };
 
 // Which of DIR/*.yaml count: a file in an earlier directory masks the same name in later ones. Missing directories are
-// empty ones.
+// empty ones. Opens no file.
 ManifestFiles manifest_files(const std::vector<std::filesystem::path>& directories);
+
+// Whether the name is a manifest's, DIR/NAME.yaml; one that begins with a dot is not.
+bool is_manifest_name(const std::string& name);
+
+// The links on the way to `path`, each with the folder in which it lies, and where the way ends.
+std::vector<WatchedEntry> links_on_the_way(const std::filesystem::path& path);
 
 // The text of one, or a little more than max_manifest_bytes, and what fstat(2) says of it. Never waits: a FIFO or a
 // device is no manifest. Throws Error (unreadable).

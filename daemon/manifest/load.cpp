@@ -5,6 +5,7 @@
 #include <sys/stat.h>
 #include <unistd.h>
 
+#include <algorithm>
 #include <utility>
 
 #include "manifest/files.h"
@@ -50,14 +51,24 @@ class Sum {
 public:
     void add(const fs::path& file, Severity if_loose)
     {
+        ReadFile read;
+        add(file, if_loose, read);
+    }
+    void add(const fs::path& file, Severity if_loose, ReadFile& read)
+    {
+        read.state = ReadFile::State::unread;
         if (full_)
             return;
         auto more = load_file(file, if_loose);
+        read.state = more.manifests.empty() ? ReadFile::State::empty : ReadFile::State::valid;
+        for (const auto& manifest : more.manifests)
+            read.partitions.push_back(manifest.name.value);
         for (auto& finding : more.findings)
             sum_.findings.push_back(std::move(finding));
         for (auto& manifest : more.manifests) {
             if (sum_.manifests.size() == max_manifests) {
                 full_ = true;
+                read.state = ReadFile::State::unread;
                 sum_.findings.push_back(
                     about_file(file, Severity::error, Code::too_large,
                                fmt::format("more than {} manifests, the rest is not read", max_manifests)));
@@ -74,26 +85,56 @@ private:
     bool full_ = false;
 };
 
+// Also of its errors that came up later, when it was seen beside others.
+void judge(ReadFile& file, const Findings& findings)
+{
+    for (const auto& finding : findings) {
+        if (finding.at.file != file.path || finding.severity != Severity::error)
+            continue;
+        file.state = ReadFile::State::invalid;
+        if (!finding.partition.empty())
+            file.partitions.push_back(finding.partition);
+    }
+    std::ranges::sort(file.partitions);
+    const auto twice = std::ranges::unique(file.partitions);
+    file.partitions.erase(twice.begin(), twice.end());
+}
+
 } // namespace
 
 Manifests load_files(const std::vector<fs::path>& files)
 {
     Sum sum;
-    for (const auto& file : files)
+    for (const auto& file : files) {
         sum.add(file, Severity::warning);
+        std::error_code error;
+        if (!is_manifest_name(file.filename().string()) && fs::is_regular_file(file, error))
+            sum.add(about_file(file, Severity::warning, Code::ignored_file, "parkerd would not read it under this name",
+                               "end the name in `.yaml`"));
+    }
     return sum.take();
 }
 
 Manifests load_directories(const std::vector<fs::path>& directories)
 {
     Sum sum;
-    auto [files, findings] = manifest_files(directories);
+    auto [listing, findings] = manifest_files(directories);
     for (auto& finding : findings)
         sum.add(std::move(finding));
-    for (const auto& file : files)
+    std::vector<ReadFile> read;
+    for (const auto& file : listing.files) {
+        ReadFile one{printable(file.path.string()), ReadFile::State::disabled, {}};
         if (!file.disables)
-            sum.add(file.path, Severity::error);
-    return sum.take();
+            sum.add(file.path, Severity::error, one);
+        read.push_back(std::move(one));
+    }
+    for (const auto& file : listing.ignored)
+        read.push_back({printable(file.string()), ReadFile::State::ignored, {}});
+    auto result = sum.take();
+    for (auto& file : read)
+        judge(file, result.findings);
+    result.reading = {std::move(listing), std::move(read)};
+    return result;
 }
 
 std::vector<fs::path> manifest_directories(const fs::path& root)

@@ -4,6 +4,7 @@
 #include <algorithm>
 
 #include "base/clock.h"
+#include "manifest/missing.h"
 #include "partition/impl.h"
 
 namespace parker {
@@ -39,11 +40,10 @@ Fleet::Impl::Ref Fleet::Impl::find(const std::string& name) const
     const auto found = partitions.find(name);
     if (found != partitions.end())
         return found->second;
-    for (const auto& finding : findings)
-        if (finding.partition == name && finding.severity == Severity::error)
-            throw Error{Code::invalid_manifest, "partition " + name, finding.at.file + ": " + finding.message,
-                        "parkerctl validate " + finding.at.file};
-    throw Error{Code::no_such_partition, "partition " + name, "there is none of this name", "see `parkerctl list`"};
+    std::vector<std::string> names;
+    for (const auto& [each, partition] : partitions)
+        names.push_back(each);
+    throw why_none(name, names, findings, reading);
 }
 
 std::vector<Fleet::Impl::Ref> Fleet::Impl::all() const
@@ -68,7 +68,7 @@ Status Fleet::Impl::status(const Partition& p)
     }
     status.state_change_usec = p.state_change_usec;
     status.need_restart = p.need_restart();
-    status.need_reload = p.broken;
+    status.need_reload = p.broken || p.taken_out;
     status.kernel_release = p.run.kernel_release;
     status.cmdline = p.run.cmdline;
     status.run_id = p.run.id;
@@ -360,6 +360,11 @@ Heartbeat Fleet::heartbeat(const std::string& name) const
 const Findings& Fleet::findings() const
 {
     return impl_->findings;
+}
+
+const Reading& Fleet::reading() const
+{
+    return impl_->reading;
 }
 
 std::uint32_t Fleet::begin(Verb verb, const std::string& name)

@@ -92,7 +92,8 @@ public:
     void adopt();
 
     // The new truth about all manifests (interfaces.md, Reconciling): new ones appear, changed ones are used at the
-    // next start, a broken one keeps its last good definition, vanished ones are stopped and go.
+    // next start, a broken one keeps its last good definition, and so does one that is not found although nobody
+    // removed it; vanished ones are stopped and go. One that was taken out of its file goes when it has been stopped.
     void define(const Manifests& manifests);
 
     // What the manifests would come to now, with the findings of reading them; worked out in the executor.
@@ -102,6 +103,7 @@ public:
     Status status(const std::string& name) const; // no_such_partition, or invalid_manifest if it never had a good one
     Heartbeat heartbeat(const std::string& name) const; // as it is now; what does not run keeps its last; as status()
     const Findings& findings() const;                   // of all files
+    const Reading& reading() const;                     // how each file came out
 
     // Begin a job and return its id, or throw: no_such_partition, busy, wrong_state, invalid_manifest. Jobs end by
     // FleetObserver::job_removed, which may come before begin() returns. Start ends with the first heartbeat, stop with

@@ -31,7 +31,9 @@ struct FleetPartition : std::enable_shared_from_this<FleetPartition> {
     std::shared_ptr<const Manifest> manifest; // the last good one; null: none has spoken of it
     std::string definition;                   // digest of its source
     Findings findings;                        // about it, from reading
+    Origin origin;                            // of the manifest
     bool broken = false;                      // the manifest has become invalid
+    bool taken_out = false;                   // it is no longer in its file: gone once the partition has been stopped
     bool vanished = false;                    // the manifest is gone: so will the partition be, once it is at rest
     bool reserve_wanted = false;              // reserve: always, and not yet tried with this definition
     bool release_wanted = false;              // what it holds at rest is there without a reason
@@ -90,6 +92,7 @@ struct Fleet::Impl {
     using Definitions = std::shared_ptr<const std::vector<Manifest>>;
     Definitions definitions = std::make_shared<std::vector<Manifest>>();
     Findings findings;
+    Reading reading;
     std::uint32_t last_job = 0;
     std::shared_ptr<int> alive = std::make_shared<int>(); // a step that ends after the Fleet finds this gone
 
@@ -125,7 +128,7 @@ struct Fleet::Impl {
     // define.cpp: manifests
     void adopt(const HeldPartition& held);
     void define(const Manifests& manifests);
-    bool define(const Manifest& manifest, const Findings& all);
+    bool define(const Manifest& manifest, const Manifests& all);
     bool miss(Partition& p, const Manifests& manifests);
     void reconcile(Partition& p);
 

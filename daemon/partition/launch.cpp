@@ -232,7 +232,8 @@ void launch(Control& control, const Launch& launch, Launched& launched)
         zero(control, *held);
     for (const auto& segment : firmware.segments)
         write(control, *held, segment);
-    launched.run = {launch.definition, firmware.kernel_release, firmware.cmdline, fresh_id(), realtime_usec()};
+    launched.run = {launch.definition, firmware.kernel_release, firmware.cmdline,
+                    fresh_id(),        realtime_usec(),         launch.origin};
     save(launch.state_directory, name, launched.run);
     control.start(name, {firmware.entry, firmware.boot_params, firmware.page_table, *held->cpus.first()});
 }

@@ -30,6 +30,7 @@ struct Launch {
     bool memory_is_clean = false; // zero, or the same kernel's before a reboot
     BuildFirmware build;
     std::filesystem::path state_directory;
+    Origin origin = {}; // of the manifest
 };
 
 struct Launched {

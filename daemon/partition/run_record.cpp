@@ -34,7 +34,10 @@ void save(const std::filesystem::path& directory, const std::string& name, const
                               {"kernelRelease", record.kernel_release},
                               {"commandLine", record.cmdline},
                               {"id", record.id},
-                              {"startedUsec", record.started_usec}};
+                              {"startedUsec", record.started_usec},
+                              {"manifest", record.origin.file},
+                              {"folderDevice", record.origin.folder.device},
+                              {"folderInode", record.origin.folder.inode}};
     // The release comes from an image: whatever bytes it has must not end in an exception of the library.
     write_state(file(directory, name), json.dump(2, ' ', false, nlohmann::json::error_handler_t::replace) + '\n');
 }
@@ -52,11 +55,15 @@ RunRecord load_run(const std::filesystem::path& directory, const std::string& na
             const auto found = json.find(key);
             return found != json.end() && found->is_string() ? found->get<std::string>() : std::string{};
         };
-        RunRecord record{field("definition"), field("kernelRelease"), field("commandLine"), field("id"), 0};
-        if (json.is_object())
-            if (const auto started = json.find("startedUsec"); started != json.end() && started->is_number_unsigned())
-                record.started_usec = started->get<std::uint64_t>();
-        return record;
+        const auto number = [&json](const char* key) -> std::uint64_t {
+            if (!json.is_object())
+                return 0;
+            const auto found = json.find(key);
+            return found != json.end() && found->is_number_unsigned() ? found->get<std::uint64_t>() : 0;
+        };
+        return {field("definition"),   field("kernelRelease"),
+                field("commandLine"),  field("id"),
+                number("startedUsec"), {field("manifest"), {number("folderDevice"), number("folderInode")}}};
     } catch (const Error&) {
         return {};
     }

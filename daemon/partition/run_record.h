@@ -5,6 +5,8 @@
 #include <filesystem>
 #include <string>
 
+#include "manifest/reading.h"
+
 namespace parker {
 
 // What a partition was started with and the module cannot tell a later daemon. Without it, all is well but for what
@@ -15,6 +17,7 @@ struct RunRecord {
     std::string cmdline;
     std::string id;                 // another one for each start, by which its log is told from the next one's
     std::uint64_t started_usec = 0; // CLOCK_REALTIME; 0: not known
+    Origin origin = {};             // of the manifest: what has become of it, a later daemon must be able to tell
     bool operator==(const RunRecord&) const = default;
 };
 

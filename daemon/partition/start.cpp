@@ -112,8 +112,8 @@ void Fleet::Impl::reserved(Partition& p, const Reserved& reserved, std::optional
 void Fleet::Impl::load(Partition& p, const Reserved& reserved)
 {
     const auto launched = std::make_shared<Launched>();
-    const Launch input{p.reserved_for,    p.reserved_definition,      reserved.machine, reserved.fresh || p.in_place,
-                       environment.build, environment.state_directory};
+    const Launch input{p.reserved_for,    p.reserved_definition,       reserved.machine, reserved.fresh || p.in_place,
+                       environment.build, environment.state_directory, p.origin};
     submit(
         p, [input, launched, &control = environment.control] { parker::launch(control, input, *launched); },
         [this, launched](Partition& q, std::optional<Error> error) { this->loaded(q, *launched, std::move(error)); });

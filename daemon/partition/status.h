@@ -89,7 +89,7 @@ struct Status {
     std::uint64_t run_started_usec = 0;  // CLOCK_REALTIME; 0: not known
     std::uint64_t state_change_usec = 0; // CLOCK_REALTIME
     bool need_restart = false;           // runs with another definition than the manifest's
-    bool need_reload = false;            // the manifest has become invalid: the last good definition is used
+    bool need_reload = false;            // the manifest is invalid or not found: the last good definition is used
     Counters counters;
     Findings findings;
 };

@@ -78,7 +78,7 @@ TEST_CASE("all of *.yaml is read, and nothing else")
     write(root.run / "c.yaml", manifest("c"));
     write(root.lib / "a.yaml", manifest("a"));
     for (const auto* name :
-         {".hidden.yaml", ".#b.yaml", "b.yaml~", ".b.yaml.swp", "b.yml", "b.yaml.dpkg-new", "README", ".yaml"})
+         {".hidden.yaml", ".#b.yaml", "b.yaml~", ".b.yaml.swp", "b.yaml.dpkg-new", "README", ".yaml"})
         write(root.etc / name, manifest("wrong"));
     const auto result = root.load();
     CHECK(names(result) == "a b c ");

@@ -199,6 +199,19 @@ void Rig::define(const std::vector<Spec>& specs)
     fleet->define(manifests(specs));
 }
 
+void Rig::define(const std::vector<Spec>& specs, const std::vector<ReadFile>& others, ManifestFolder folder)
+{
+    auto all = manifests(specs);
+    all.reading.listing.folders = {std::move(folder)};
+    all.reading.files = others;
+    for (const auto& spec : specs)
+        if (std::ranges::find(others, spec.file, &ReadFile::path) == others.end())
+            all.reading.files.push_back({spec.file, ReadFile::State::valid, {spec.name}});
+    for (const auto& file : all.reading.files)
+        all.reading.listing.files.push_back({file.path});
+    fleet->define(all);
+}
+
 void Rig::define_broken(const std::string& name, const std::string& file, const std::vector<Spec>& others)
 {
     auto all = manifests(others);

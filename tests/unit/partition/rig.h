@@ -51,6 +51,9 @@ struct Rig : Executor, FleetObserver {
     static Machine machine();
     Manifests manifests(const std::vector<Spec>& specs) const;
     void define(const std::vector<Spec>& specs);
+    // With what a reading of the folder /etc/parker.d came across: each spec's file, and these.
+    void define(const std::vector<Spec>& specs, const std::vector<ReadFile>& others, ManifestFolder folder = etc());
+    static ManifestFolder etc() { return {"/etc/parker.d", true, {1, 2}}; }
     void define_broken(const std::string& name, const std::string& file, const std::vector<Spec>& others = {});
     void new_daemon(); // a Fleet that knows nothing but what the module says; define() is up to the test
 

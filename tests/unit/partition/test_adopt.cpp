@@ -164,11 +164,12 @@ TEST_CASE("a running partition whose manifest went while no daemon looked is sto
     CHECK(rig.fleet->names().empty());
 }
 
-TEST_CASE("a running partition stays if its manifest may be one that cannot be read")
+TEST_CASE("a running partition of which nobody knows the file stays if its manifest may be one that cannot be read")
 {
     Rig rig;
     rig.define({{}});
     rig.start();
+    REQUIRE(std::filesystem::remove(rig.directory / "runs" / "db.json"));
     rig.new_daemon();
     rig.define_broken("", "/etc/parker.d/something.yaml");
     rig.pass(5s);

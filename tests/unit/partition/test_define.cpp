@@ -289,6 +289,169 @@ TEST_CASE("a manifest disappears while something will not go back: gone once it 
     CHECK(rig.holds_nothing());
 }
 
+TEST_CASE("a manifest that is not found, though nobody removed its file, keeps its last good definition")
+{
+    using State = ReadFile::State;
+    struct Row {
+        const char* what;
+        std::vector<ReadFile> files;
+        ManifestFolder folder;
+    };
+    const auto* const db = "/etc/parker.d/db.yaml";
+    const auto row = GENERATE_COPY(values<Row>({
+        {"emptied", {{db, State::empty, {}}}, Rig::etc()},
+        {"beside one with an error", {{db, State::invalid, {"web"}}}, Rig::etc()},
+        {"not read", {{db, State::unread, {}}}, Rig::etc()},
+        {"masked by an empty one", {{"/run/parker.d/db.yaml", State::empty, {}}}, Rig::etc()},
+        {"its folder is gone", {}, {"/etc/parker.d", false, {}}},
+        {"its folder cannot be listed", {}, {"/etc/parker.d", false, {1, 2}}},
+        {"where its folder was mounted is an empty one", {}, {"/etc/parker.d", true, {1, 3}}},
+    }));
+    CAPTURE(row.what);
+    Rig rig;
+    rig.define({{}}, {});
+    SECTION("which runs on")
+    {
+        rig.start();
+        rig.define({}, row.files, row.folder);
+        rig.define({}, row.files, row.folder);
+        rig.pass(10s);
+        CHECK(rig.phase() == "active/running");
+        CHECK(rig.status().need_reload);
+        REQUIRE(rig.status().findings.size() == 2); // the other is of the start: no IOMMU here
+        CHECK(rig.status().findings.front().code == Code::manifest_gone);
+        CHECK(rig.status().findings.front().severity == Severity::error);
+        REQUIRE(rig.fleet->findings().size() == 1);
+        rig.define({{}}, {});
+        CHECK_FALSE(rig.status().need_reload);
+        CHECK_FALSE(rig.status().need_restart);
+        CHECK(rig.fleet->findings().empty());
+        CHECK(rig.phase() == "active/running");
+        rig.define({}, {}); // and this is what removal is
+        rig.pass(5s);
+        CHECK(rig.fleet->names().empty());
+    }
+    SECTION("also under another daemon")
+    {
+        rig.start();
+        rig.new_daemon();
+        rig.define({}, row.files, row.folder);
+        rig.pass(10s);
+        CHECK(rig.phase() == "active/running");
+        CHECK(rig.status().need_reload);
+    }
+    SECTION("and can be started")
+    {
+        rig.define({}, row.files, row.folder);
+        CHECK(rig.status().need_reload);
+        CHECK(rig.outcome(rig.start()) == "done");
+        CHECK(rig.phase() == "active/running");
+    }
+    SECTION("and what is held stays held")
+    {
+        rig.define({always()}, {});
+        rig.drain();
+        rig.define({}, row.files, row.folder);
+        rig.pass(5s);
+        CHECK(rig.phase() == "inactive/held");
+    }
+}
+
+TEST_CASE("a manifest that was removed while no daemon looked is gone")
+{
+    Rig rig;
+    rig.define({{}}, {});
+    rig.start();
+    rig.new_daemon();
+    rig.define({}, {{"/etc/parker.d/web.yaml", ReadFile::State::empty, {}}}); // says nothing of db
+    rig.pass(5s);
+    CHECK(rig.fleet->names().empty());
+    CHECK(rig.holds_nothing());
+}
+
+TEST_CASE("a manifest that is taken out of its file is gone when its partition has been stopped")
+{
+    const std::vector<ReadFile> without{{"/etc/parker.d/db.yaml", ReadFile::State::valid, {"other"}}};
+    Rig rig;
+    SECTION("at once, if it does not run")
+    {
+        rig.define({GENERATE(Rig::Spec{}, always())}, {});
+        rig.drain();
+        rig.define({}, without);
+        rig.drain();
+        CHECK(rig.fleet->names().empty());
+        CHECK(rig.holds_nothing());
+    }
+    SECTION("later, if it does")
+    {
+        rig.define({GENERATE(Rig::Spec{}, always())}, {});
+        rig.drain();
+        rig.start();
+        rig.log.clear();
+        rig.define({}, without);
+        CHECK(rig.log == Log{"changed db"});
+        rig.define({}, without);
+        rig.pass(10s);
+        CHECK(rig.log == Log{"changed db"});
+        CHECK(rig.phase() == "active/running");
+        CHECK(rig.status().need_reload);
+        CHECK(rig.status().findings.front().code == Code::manifest_gone);
+        CHECK(rig.status().findings.front().severity == Severity::warning);
+
+        SECTION("by its button")
+        {
+            rig.fleet->begin(Verb::stop, "db");
+            rig.pass(5s);
+            CHECK(rig.fleet->names().empty());
+            CHECK(rig.holds_nothing());
+        }
+        SECTION("not by a reboot")
+        {
+            rig.control->end("db", HeldPartition::Exit::reboot);
+            rig.fleet->on_module_event("db");
+            rig.drain();
+            CHECK(rig.phase() == "inactive/held");
+            rig.define({}, without);
+            rig.drain();
+            CHECK(rig.outcome(rig.start()) == "done");
+            CHECK(rig.phase() == "active/running");
+        }
+        SECTION("not by a crash, after which its unit starts it again")
+        {
+            rig.control->end("db", HeldPartition::Exit::panic);
+            rig.fleet->on_module_event("db");
+            rig.drain();
+            CHECK(rig.phase() == "failed/crashed");
+            CHECK(rig.outcome(rig.start()) == "done");
+        }
+        SECTION("put back, it is as before")
+        {
+            rig.define({{}}, {});
+            CHECK_FALSE(rig.status().need_reload);
+            rig.fleet->begin(Verb::stop, "db");
+            rig.pass(5s);
+            CHECK(rig.fleet->names() == std::vector<std::string>{"db"});
+        }
+    }
+}
+
+TEST_CASE("a broken file that is called after a partition is named to who starts it")
+{
+    Rig rig;
+    rig.define_broken("", "/etc/parker.d/db.yaml");
+    CHECK(code_of([&rig] { rig.fleet->begin(Verb::start, "db"); }) == Code::invalid_manifest);
+    CHECK(code_of([&rig] { rig.fleet->begin(Verb::start, "web"); }) == Code::no_such_partition);
+    rig.define({}, {{"/etc/parker.d/db.yml", ReadFile::State::ignored, {}}});
+    try {
+        rig.fleet->begin(Verb::start, "db");
+        FAIL();
+    } catch (const Error& error) {
+        CHECK(error.code() == Code::no_such_partition);
+        CHECK(error.reason().find("/etc/parker.d/db.yml is not read") != std::string::npos);
+        CHECK(error.suggestion() == "mv /etc/parker.d/db.yml /etc/parker.d/db.yaml");
+    }
+}
+
 TEST_CASE("a manifest that moves to another file is the same")
 {
     Rig rig;
