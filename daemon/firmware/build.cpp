@@ -83,6 +83,18 @@ private:
     std::vector<MemoryRange> free_;
 };
 
+// The bus of the functions that are memory, as the bridge of a real one is described.
+Bus describe_function_bus(const Request& request)
+{
+    const auto at = function_bus(request.memory);
+    Bus bus;
+    bus.segment = static_cast<std::uint16_t>(request.buses.size() + 1);
+    bus.ecam = at;
+    bus.mem_start = at + devices::bus_registers;
+    bus.mem_bytes = devices::bus_bytes - devices::bus_registers;
+    return bus;
+}
+
 void check(const Request& request)
 {
     const auto require = [](bool condition, const char* otherwise) {
@@ -92,7 +104,8 @@ void check(const Request& request)
     require(!request.cpus.empty(), "a partition needs a CPU");
     require(!request.memory.empty(), "a partition needs memory");
     require(request.memory.size() <= PARKER_RANGES_MAX, "too many memory ranges");
-    require(request.buses.size() <= PARKER_CTL_BUS_MAX, "too many buses");
+    require(request.buses.size() + (request.functions.empty() ? 0 : 1) <= PARKER_CTL_BUS_MAX, "too many buses");
+    require(request.functions.size() <= devices::slots, "too many functions");
     require(request.slice % page_bytes == 0 && request.slice + PARKER_SLICE_BYTES <= 640 * KiB,
             "the slice is not below 640 KiB");
     std::uint64_t last = MiB;
@@ -130,6 +143,25 @@ Segment build_slice(const Request& request)
     return segment;
 }
 
+// Configuration space and registers of the functions that are memory. Their bus is the first to take from the top.
+std::vector<Segment> build_functions(const Request& request, Space& space, std::vector<Region>& carved)
+{
+    const auto bus = space.take_top("devices", devices::bus_bytes);
+    if (bus != function_bus(request.memory))
+        throw Error{Code::invalid_argument, "firmware request", "the last range has no room for devices"};
+    carved.push_back({bus, bus + devices::bus_registers, Kind::reserved});
+    carved.push_back({bus + devices::bus_registers, bus + devices::bus_bytes, Kind::hole});
+    std::vector<Segment> segments{{bus, devices::build_empty_bus()}};
+    for (unsigned slot = 0; slot < request.functions.size(); ++slot) {
+        const auto& function = request.functions[slot];
+        const auto registers = bus + devices::slot_registers(slot);
+        const auto config = devices::build_config(function.identity, registers);
+        std::ranges::copy(config, segments[0].bytes.begin() + static_cast<std::ptrdiff_t>(devices::slot_config(slot)));
+        segments.push_back({registers, function.registers});
+    }
+    return segments;
+}
+
 // All regions, ascending: the slice, the ranges with what is carved out of them, and the configuration space.
 std::vector<Region> build_map(const Request& request, std::vector<Region> carved)
 {
@@ -145,14 +177,16 @@ std::vector<Region> build_map(const Request& request, std::vector<Region> carved
         for (; next != carved.end() && next->start < range.end; ++next) {
             if (at < next->start)
                 map.push_back({at, next->start, Kind::ram});
-            map.push_back(*next);
+            if (next->kind != Kind::hole)
+                map.push_back(*next);
             at = next->end;
         }
         if (at < range.end)
             map.push_back({at, range.end, Kind::ram});
     }
     for (const auto& bus : request.buses)
-        map.push_back({bus.ecam, bus.ecam + MiB, Kind::reserved});
+        if (request.functions.empty() || bus.ecam != function_bus(request.memory)) // that one is carved out
+            map.push_back({bus.ecam, bus.ecam + MiB, Kind::reserved});
     std::ranges::sort(map, {}, &Region::start);
     return map;
 }
@@ -173,9 +207,17 @@ void put_e820(std::span<std::byte> params, const std::vector<Region>& map)
 
 } // namespace
 
-Firmware build(const Request& request)
+std::uint64_t function_bus(const std::vector<MemoryRange>& memory)
 {
-    check(request);
+    return memory.back().end - devices::bus_bytes; // ranges are aligned as it is
+}
+
+Firmware build(const Request& wanted)
+{
+    check(wanted);
+    auto request = wanted;
+    if (!wanted.functions.empty())
+        request.buses.push_back(describe_function_bus(wanted));
     const auto image = parse_bzimage(request.image);
     Firmware result;
     result.cmdline = build_cmdline(request);
@@ -191,6 +233,10 @@ Firmware build(const Request& request)
     const auto place = [&result](std::uint64_t address, Bytes bytes) {
         result.segments.push_back({address, std::move(bytes)});
     };
+
+    if (!request.functions.empty())
+        for (auto& segment : build_functions(request, space, carved))
+            place(segment.address, std::move(segment.bytes));
 
     const auto kernel_at = space.take_bottom("kernel", image.init_bytes, std::max(image.alignment, 2 * MiB));
     place(kernel_at, Bytes(image.kernel.begin(), image.kernel.end()));

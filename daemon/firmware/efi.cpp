@@ -70,6 +70,7 @@ Bytes build_efi_memory_map(const std::vector<Region>& regions)
             type = 7; // EfiConventionalMemory
             break;
         case Kind::reserved:
+        case Kind::hole: // never among them
             break;
         case Kind::acpi:
             type = 9; // EfiACPIReclaimMemory

@@ -8,8 +8,9 @@
 
 namespace parker::firmware {
 
-// What kinds of memory there are, for e820 and the EFI memory map alike.
-enum class Kind { ram, reserved, acpi, runtime_code, runtime_data };
+// What kinds of memory there are, for e820 and the EFI memory map alike. A hole is in neither: a kernel before 6.2
+// takes from a bridge's window whatever is in one of them.
+enum class Kind { ram, reserved, acpi, runtime_code, runtime_data, hole };
 
 struct Region {
     std::uint64_t start = 0; // page aligned

@@ -12,6 +12,7 @@
 
 #include "base/bdf.h"
 #include "base/bytes.h"
+#include "devices/function.h"
 
 namespace parker::firmware {
 
@@ -24,6 +25,12 @@ struct Bus {
     std::uint64_t ecam = 0;                     // physical address of this bus's MiB of configuration space
     std::uint64_t mem_start = 0, mem_bytes = 0; // bridge windows, 0 bytes: none
     std::uint64_t pref_start = 0, pref_bytes = 0;
+};
+
+// A function of the bus that is memory of the partition (devices/function.h), as its firmware leaves it.
+struct Function {
+    devices::Identity identity;
+    std::vector<std::byte> registers; // of its slot
 };
 
 struct Cpu {
@@ -41,6 +48,7 @@ struct Request {
     std::vector<MemoryRange> memory;                                      // ascending, 2 MiB aligned
     std::map<std::pair<unsigned, unsigned>, std::uint8_t> node_distances; // from, to: as in a SLIT, 11 to 254
     std::vector<Bus> buses;                                               // at most PARKER_CTL_BUS_MAX
+    std::vector<Function> functions;                                      // by slot; with any, one bus less
     std::span<const std::byte> image;                                     // a bzImage
     std::vector<std::span<const std::byte>> initrds;
     std::string cmdline; // the user's words
@@ -62,6 +70,9 @@ struct Firmware {
     std::string cmdline;          // as the kernel gets it
     std::string kernel_release;   // from the image
 };
+
+// Where the bus of the functions that are memory lies: the top of the partition's memory.
+std::uint64_t function_bus(const std::vector<MemoryRange>& memory);
 
 // Pure. Throws Error: bad_image, image_too_large, bad_value (a command line that would endanger the machine),
 // invalid_argument for a Request that breaks a rule above.

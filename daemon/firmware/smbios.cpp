@@ -57,6 +57,20 @@ Bytes build_smbios(const Request& request, std::uint64_t address)
 
     Bytes block(table_at);
 
+    // Linux believes an MCFG above 4 GiB from firmware of 2010 on alone, and since 6.2 keeps bridge windows as they are
+    // from 2023 on.
+    Structure firmware{0, 26, 4}; // 7.1
+    put(firmware.fixed(), 4, firmware.add("parkerd"));
+    put(firmware.fixed(), 5, firmware.add("1"));
+    put(firmware.fixed(), 8, firmware.add("01/01/2026"));
+    put<std::uint64_t>(firmware.fixed(), 10, 1 << 3); // says nothing of what a BIOS can do
+    put<std::uint8_t>(firmware.fixed(), 19, 1 << 3);  // UEFI
+    put<std::uint8_t>(firmware.fixed(), 20, 0xff);    // no release numbers, neither here nor of an embedded controller
+    put<std::uint8_t>(firmware.fixed(), 21, 0xff);
+    put<std::uint8_t>(firmware.fixed(), 22, 0xff);
+    put<std::uint8_t>(firmware.fixed(), 23, 0xff);
+    firmware.append_to(block);
+
     Structure system{1, 27, 1}; // 7.2
     put(system.fixed(), 4, system.add("parkerd"));
     put(system.fixed(), 5, system.add("Parker partition"));

@@ -8,6 +8,7 @@
 #include <numeric>
 
 #include "base/error.h"
+#include "devices/nvme.h"
 #include "fake_image.h"
 #include "firmware/firmware.h"
 
@@ -318,6 +319,81 @@ TEST_CASE("what does not fit is said")
     asked = request(image);
     asked.buses.resize(PARKER_CTL_BUS_MAX + 1, asked.buses[0]);
     CHECK_THROWS_WITH(build(asked), Catch::Contains("too many buses"));
+}
+
+TEST_CASE("Functions that are memory have a bus of their own at the top of the partition's memory")
+{
+    const auto image = test::fake_image();
+    auto asked = request(image);
+    asked.functions = {{devices::nvme_identity(), devices::nvme_registers()},
+                       {devices::nvme_identity(), devices::nvme_registers()}};
+    constexpr auto bus = 7 * GiB - 2 * MiB;
+    CHECK(function_bus(asked.memory) == bus);
+    const auto built = build(asked);
+    const Memory memory{built};
+
+    // Its configuration space is reserved, its registers are in no entry: what is in one is no bridge's to hand out.
+    bool reserved = false;
+    for (const auto& entry : e820(memory, built.boot_params)) {
+        CHECK((entry.end <= bus + MiB || entry.start >= bus + 2 * MiB));
+        if (entry.start <= bus && bus < entry.end) {
+            CHECK(entry.type == 2);
+            CHECK(entry.end == bus + MiB);
+            reserved = true;
+        }
+    }
+    CHECK(reserved);
+
+    const auto rsdp = memory.read<std::uint64_t>(built.boot_params + 0x70);
+    const auto mcfg = find_table(memory, rsdp, "MCFG");
+    REQUIRE(memory.read<std::uint32_t>(mcfg + 4) == 44 + 2 * 16); // behind the real bus
+    CHECK(memory.read<std::uint64_t>(mcfg + 60) == bus);
+    CHECK(memory.read<std::uint16_t>(mcfg + 68) == 2);
+    CHECK(memory.read<std::uint16_t>(mcfg + 70) == 0); // bus 0 to 0
+    const auto bridge = slice + PARKER_CTL_BUSES + PARKER_CTL_BUS_BYTES;
+    CHECK(memory.read<std::uint32_t>(bridge + PARKER_BUS_PRESENT) == 1);
+    CHECK(memory.read<std::uint64_t>(bridge + PARKER_BUS_MEM_START) == bus + MiB);
+    CHECK(memory.read<std::uint64_t>(bridge + PARKER_BUS_MEM_BYTES) == MiB);
+    CHECK(memory.read<std::uint64_t>(bridge + PARKER_BUS_PREF_BYTES) == 0);
+    CHECK(memory.read<std::uint64_t>(bridge + PARKER_BUS_ECAM) == bus);
+
+    for (const unsigned slot : {0U, 1U}) {
+        const auto config = bus + devices::slot_config(slot), registers = bus + devices::slot_registers(slot);
+        CHECK(memory.read<std::uint32_t>(config + 8) >> 8 == 0x010802);
+        CHECK(memory.read<std::uint32_t>(config + 0x58) == (static_cast<std::uint32_t>(registers) | 2));
+        CHECK(memory.read<std::uint32_t>(config + 0x60) == registers >> 32);
+        CHECK(memory.read<std::uint32_t>(registers + 8) == 0x00010300);
+    }
+    CHECK(memory.read<std::uint32_t>(bus + 0x1000) == 0xffffffff); // function 1: nobody
+    CHECK(memory.read<std::uint32_t>(bus + devices::slot_config(2)) == 0xffffffff);
+}
+
+TEST_CASE("Too many functions that are memory are a mistake")
+{
+    const auto image = test::fake_image();
+    auto asked = request(image);
+    asked.functions.resize(devices::slots + 1, {devices::nvme_identity(), devices::nvme_registers()});
+    CHECK_THROWS_WITH(build(asked), Catch::Contains("too many functions"));
+    asked.functions.resize(1);
+    asked.buses.resize(PARKER_CTL_BUS_MAX, asked.buses[0]);
+    CHECK_THROWS_WITH(build(asked), Catch::Contains("too many buses"));
+}
+
+TEST_CASE("SMBIOS has a firmware of a date that Linux lets have a configuration space above 4 GiB")
+{
+    const auto image = test::fake_image();
+    const auto built = build(request(image));
+    const Memory memory{built};
+    for (const auto& segment : built.segments)
+        if (segment.bytes.size() > 64 && memory.text(segment.address, 5) == "_SM3_") {
+            const auto at = segment.address + 32;
+            CHECK(memory.read<std::uint8_t>(at) == 0); // type 0, its strings behind it
+            CHECK(memory.text(at + memory.read<std::uint8_t>(at + 1), 21) ==
+                  std::string{"parkerd\0001\00001/01/2026", 21});
+            CHECK(memory.read<std::uint8_t>(at + 8) == 3);
+            return;
+        }
+    FAIL("no SMBIOS entry point");
 }
 
 TEST_CASE("SMBIOS carries the partition's identity and credentials")
