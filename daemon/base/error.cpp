@@ -56,6 +56,9 @@ constexpr auto table = std::to_array<CodeInfo>({
     {Code::no_low_slice, "no-low-slice", "NoLowSlice", 6, true},
     {Code::dma_unconfined, "dma-unconfined", "DmaUnconfined", 6, false},
     {Code::interrupt_remapping, "interrupt-remapping", "InterruptRemapping", 6, false},
+    {Code::interrupt_broadcast, "interrupt-broadcast", "InterruptBroadcast", 6, false},
+    {Code::memory_encrypted, "memory-encrypted", "MemoryEncrypted", 6, false},
+    {Code::apic_id, "apic-id", "ApicId", 6, false},
 
     {Code::busy, "busy", "Busy", 1, true},
     {Code::limit_exceeded, "limit-exceeded", "LimitExceeded", 1, true},
@@ -68,6 +71,7 @@ constexpr auto table = std::to_array<CodeInfo>({
     {Code::kernel_refused, "kernel-refused", "KernelRefused", 1, true},
     {Code::locked_down, "locked-down", "LockedDown", 4, false},
     {Code::look_given_up, "look-given-up", "LookGivenUp", 1, true},
+    {Code::not_stoppable, "not-stoppable", "NotStoppable", 1, false},
 });
 
 static_assert(
@@ -75,7 +79,7 @@ static_assert(
         for (std::size_t i = 0; i < table.size(); ++i)
             if (static_cast<std::size_t>(table[i].code) != i)
                 return false;
-        return table.back().code == Code::look_given_up;
+        return table.back().code == Code::not_stoppable;
     }(),
     "the table follows the enum, row by row");
 

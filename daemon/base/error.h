@@ -59,6 +59,9 @@ enum class Code {
     no_low_slice,
     dma_unconfined,
     interrupt_remapping,
+    interrupt_broadcast,
+    memory_encrypted,
+    apic_id,
 
     // Life of a partition
     busy,           // another job on this partition is under way
@@ -72,6 +75,7 @@ enum class Code {
     kernel_refused, // the module said no, for a reason without a code of its own
     locked_down,
     look_given_up, // its memory leads astray who looks into it
+    not_stoppable, // a warning: whatever becomes of it, only the machine's reset may end it
 };
 
 struct CodeInfo {

@@ -234,6 +234,25 @@ std::string_view explain(Code code)
         return "The machine remaps interrupts, so an application kernel's interrupts from devices would not arrive: it "
                "writes plain addresses into them. Boot with intremap=off on the boot kernel's command line. Partitions "
                "without devices work as they are.";
+    case Code::interrupt_broadcast:
+        return "The boot kernel sends some interrupts to all CPUs of the machine at once, and they would reach those "
+               "of "
+               "partitions: in a partition that is just starting, one of them resets the whole machine. Boot with "
+               "no_ipi_broadcast=1 on the boot kernel's command line; it costs a few microseconds now and then. `cat "
+               "/proc/cmdline` shows whether it is there.";
+    case Code::memory_encrypted:
+        return "The boot kernel's memory is encrypted by the processor (SME, or a virtual machine with SEV or TDX), "
+               "and a "
+               "partition starts without the key: it would read noise for its kernel. Boot without mem_encrypt=on. In "
+               "a confidential virtual machine there can be no partitions.";
+    case Code::apic_id:
+        return "Each CPU has a number for interrupts, its APIC ID. A partition's kernel sends interrupts with 8 bits, "
+               "as "
+               "the machine does not remap them for it, so a CPU whose number is above 254 would never get one. `grep "
+               "-E "
+               "'processor|apicid' /proc/cpuinfo` lists the numbers. With `count` instead of `list`, parkerd takes "
+               "none "
+               "of those CPUs. Where firmware locks the machine into x2APIC mode, switch that off in its setup.";
 
     case Code::busy:
         return "Another job on the same partition is under way, such as a start or a stop. `parkerctl status NAME` "
@@ -296,6 +315,16 @@ std::string_view explain(Code code)
                "the look costs too much, and is given up. The partition is not touched by that, and no other one "
                "waits; there is no log of it, no figures in `parkerctl top`, no cause of a crash. Its own dmesg(1) may "
                "say more.";
+    case Code::not_stoppable:
+        return "The manifest says `isolation.virtualization: true`, and the processors are Intel's (or like them): a "
+               "CPU "
+               "with KVM loaded ignores INIT, the only signal that stops it from outside. A kernel that ends by itself "
+               "is not "
+               "affected. One that hangs, or is killed, may keep its CPUs, memory and devices until the machine is "
+               "reset, "
+               "and such a machine cannot be restarted by kexec. Since Linux 6.12 it is enough that kvm_intel is "
+               "loaded, "
+               "before it is enough that a virtual machine runs.";
     }
     return {};
 }

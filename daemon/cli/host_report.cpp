@@ -106,14 +106,26 @@ std::vector<std::string> HostReport::advice() const
     std::vector<std::string> lines;
     if (machine_.described)
         return lines;
-    if (std::ranges::find(words_, "no_ipi_broadcast=1") == words_.end())
-        lines.emplace_back("boot with no_ipi_broadcast=1: interrupts to all CPUs at once would reach partitions");
+    if (machine_.interrupt_broadcast)
+        lines.emplace_back("boot with no_ipi_broadcast=1: interrupts to all CPUs at once would reach partitions, so "
+                           "none is started");
+    if (machine_.x2apic_locked)
+        lines.emplace_back("switch off in the firmware's setup what locks CPUs into x2APIC mode: no partition can be "
+                           "started with it");
+    if (machine_.memory_encryption == "SME")
+        lines.emplace_back("boot without mem_encrypt=on: partitions do not have the key, so none is started");
+    else if (!machine_.memory_encryption.empty())
+        lines.emplace_back("use another machine: in one with " + machine_.memory_encryption +
+                           " no partition can be started");
     if (machine_.interrupt_remapping)
         lines.emplace_back("boot with intremap=off: with interrupt remapping on, devices of partitions have no "
                            "interrupts");
     if (machine_.iommu_known && !machine_.iommu)
         lines.emplace_back("boot with intel_iommu=on (Intel; on AMD it is on by default): without an IOMMU, a "
                            "partition's devices can write anywhere");
+    if (machine_.late_microcode)
+        lines.emplace_back("stop all partitions before you write to /sys/devices/system/cpu/microcode/reload: it would "
+                           "change CPUs of theirs under them");
     if (!module_)
         lines.emplace_back("load the module: modprobe parker");
     return lines;
@@ -134,6 +146,7 @@ Json HostReport::cpus_json() const
                 {"disallowed", machine_.disallowed.to_string()},
                 {"isolated", machine_.isolated.to_string()},
                 {"nohz_full", machine_.nohz_full.to_string()},
+                {"far", machine_.far_cpus.to_string()},
                 {"boot_cpu", machine_.boot_cpu},
                 {"kinds", std::move(kinds)}};
 }
@@ -215,6 +228,13 @@ Json HostReport::to_json()
                 {"iommu", machine_.iommu_known ? known(machine_, machine_.iommu) : Json{}},
                 {"interrupt_remapping",
                  machine_.interrupt_remapping_known ? known(machine_, machine_.interrupt_remapping) : Json{}},
+                {"interrupt_broadcast", known(machine_, machine_.interrupt_broadcast)},
+                {"x2apic_locked", known(machine_, machine_.x2apic_locked)},
+                {"memory_encryption", known(machine_, machine_.memory_encryption)},
+                {"virtual_machine", known(machine_, machine_.in_virtual_machine)},
+                {"hardware_feedback", known(machine_, machine_.has_hfi)},
+                {"microcode",
+                 known(machine_, Json{{"revision", machine_.microcode}, {"late_reload", machine_.late_microcode}})},
                 {"module_loaded", known(machine_, module_)},
                 {"advice", advice()},
                 {"functions", std::move(functions)}};

@@ -114,6 +114,7 @@ void HostReport::print_cpus() const
     line_if("Offline", machine_.possible - machine_.online, "");
     line_if("Isolated", machine_.isolated, "");
     line_if("Without tick", machine_.nohz_full, " (nohz_full)");
+    line_if("Out of reach", machine_.far_cpus, " (APIC IDs above 254; no partition can have them)");
     line_if("Disallowed", machine_.disallowed, " (by a cgroup; partitions can have them)");
 
     std::set<unsigned> packages;
@@ -178,6 +179,13 @@ void HostReport::print_kernel() const
     print_line("Interrupt remapping", !machine_.interrupt_remapping_known ? "not known: no interrupt chip is named"
                                       : machine_.interrupt_remapping      ? "on"
                                                                           : "off");
+    if (!machine_.memory_encryption.empty())
+        print_line("Memory encryption", machine_.memory_encryption);
+    if (machine_.has_hfi)
+        print_line("Hardware feedback", "hidden from partitions: its table belongs to the whole package");
+    if (!machine_.microcode.empty())
+        print_line("Microcode",
+                   machine_.microcode + (machine_.late_microcode ? ", can be replaced while the machine runs" : ""));
     print_line("Module", module_ ? "loaded" : "not loaded");
     for (const auto& text : advice())
         print_line("Advice", text);

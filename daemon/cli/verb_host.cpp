@@ -9,9 +9,24 @@
 #include "cli/machine_source.h"
 #include "cli/output.h"
 #include "cli/verb.h"
+#include "control/kernel.h"
 #include "machine/save.h"
 
 namespace parker::cli {
+
+namespace {
+
+// What only the module sees. It answers root alone.
+void ask_module(Machine& machine)
+{
+    try {
+        machine.x2apic_locked = KernelControl{}.info().x2apic_stays && !machine.in_virtual_machine;
+    } catch (const Error&) { // no module, or not root
+        machine.x2apic_locked = false;
+    }
+}
+
+} // namespace
 
 Run declare_host(CLI::App& command, const Common& common)
 {
@@ -32,7 +47,9 @@ Run declare_host(CLI::App& command, const Common& common)
             fmt::print("parkerctl --sysroot {} host\n", *folder);
             return 0;
         }
-        const auto machine = read_machine(common);
+        auto machine = read_machine(common);
+        if (common.sysroot == "/" && !machine.described)
+            ask_module(machine);
         HostReport report{machine, std::filesystem::exists(common.sysroot / "sys/class/parker")};
         if (common.json != JsonMode::off)
             print_json(report.to_json(), common.json);

@@ -55,6 +55,7 @@ public:
         unsigned slices = 0;
         unsigned slices_free = 0;
         std::uint32_t tsc_khz = 0;
+        bool x2apic_stays = false; // local APICs are in x2APIC mode although nothing remaps interrupts for it
     };
     struct StartPoint { // physical addresses
         std::uint64_t entry = 0;

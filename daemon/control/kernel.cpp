@@ -143,7 +143,8 @@ Control::Info KernelControl::info()
                     "the module's low slices have " + std::to_string(argument.slice_bytes) + " bytes, parkerd needs " +
                         std::to_string(PARKER_SLICE_BYTES),
                     "install the matching module, then `modprobe -r parker && modprobe parker`"};
-    return {argument.slices, argument.slices_free, argument.tsc_khz};
+    return {argument.slices, argument.slices_free, argument.tsc_khz,
+            (argument.host & PARKER_HOST_X2APIC) != 0 && (argument.host & PARKER_HOST_IRQ_REMAPPING) == 0};
 }
 
 std::uint32_t KernelControl::apic_id(unsigned cpu)

@@ -117,7 +117,7 @@ std::uint32_t SimulatedControl::apic_id(unsigned cpu)
 {
     if (!machine_.possible.contains(cpu))
         refuse(ENXIO, PARKER_WHY_NONE, "CPU " + std::to_string(cpu), "asking for its APIC ID");
-    return cpu * 2;
+    return cpu * 2 % 256;
 }
 
 std::vector<HeldPartition> SimulatedControl::list()

@@ -49,7 +49,7 @@ public:
     ~SimulatedControl() override;
 
     Info info() override;
-    std::uint32_t apic_id(unsigned cpu) override; // twice the CPU's number
+    std::uint32_t apic_id(unsigned cpu) override; // twice the CPU's number, in eight bits
     std::vector<HeldPartition> list() override;
     std::optional<HeldPartition> find(const std::string& name) override;
     std::optional<std::uint64_t> heartbeat(const std::string& name) override;

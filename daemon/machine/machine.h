@@ -111,6 +111,15 @@ struct Machine {
     bool iommu_known = true; // false: a snapshot that leaves it out
     bool interrupt_remapping = false;
     bool interrupt_remapping_known = true;
+    bool interrupt_broadcast = false; // the boot kernel sends some interrupts to all CPUs, those of partitions included
+    std::string memory_encryption;    // whose keys partitions do not have: "SME"; empty: none is in use
+    std::string cpu_vendor;           // "GenuineIntel", may be empty
+    bool in_virtual_machine = false;  // the boot kernel runs in one
+    bool has_hfi = false;             // hardware feedback interface
+    CpuSet far_cpus;                  // whose APIC ID is above 254: a partition's interrupts do not reach them
+    bool x2apic_locked = false;       // by firmware; only the module can tell
+    std::string microcode;            // its revision, may be empty
+    bool late_microcode = false;      // it can be replaced while the machine runs
     std::string kernel_release;
     std::string kernel_cmdline;
     std::vector<std::pair<std::string, std::string>> vulnerabilities; // of the CPUs, and what the boot kernel does

@@ -6,13 +6,16 @@
 
 #include <optional>
 
+#include "machine/cpuinfo.h"
 #include "machine/ecam.h"
+#include "machine/kernel_words.h"
 #include "machine/text.h"
 
 namespace parker {
 namespace {
 
 constexpr std::size_t iomem_limit = 4 * MiB;
+constexpr std::size_t cpuinfo_limit = 32 * MiB;    // some 2 KiB a CPU
 constexpr std::size_t interrupts_limit = 64 * MiB; // a line an interrupt, a column a CPU
 
 // The kernel remaps all interrupts or none, and then says so in the names of its interrupt chips: "IR-PCI-MSI",
@@ -86,12 +89,38 @@ std::vector<std::pair<std::string, std::string>> vulnerabilities(const Files& fi
     return all;
 }
 
+// Memory that the boot kernel has encrypted reads as noise in a partition, and what a partition writes as noise in the
+// boot kernel: SME on AMD if it is asked for, and guests of SEV and TDX, who may share nothing with anybody.
+std::string memory_encryption(const Files& files, const CpuInfo& cpus, std::string_view cmdline)
+{
+    if (cpus.tdx || files.exists("sys/devices/virtual/misc/tdx_guest"))
+        return "TDX";
+    if (files.exists("sys/devices/platform/sev-guest") || files.exists("sys/devices/virtual/misc/sev-guest"))
+        return "SEV";
+    return cpus.sme && last_value(cmdline, "mem_encrypt") == "on" ? "SME" : "";
+}
+
+void read_cpus(const Files& files, Machine& machine)
+{
+    const auto cpus = parse_cpuinfo(files.read("proc/cpuinfo", cpuinfo_limit).value_or(""));
+    machine.cpu_vendor = cpus.vendor;
+    machine.in_virtual_machine = cpus.hypervisor;
+    machine.has_hfi = cpus.hfi;
+    machine.far_cpus = cpus.far;
+    machine.memory_encryption = memory_encryption(files, cpus, machine.kernel_cmdline);
+    machine.microcode =
+        files.line("sys/devices/system/cpu/cpu" + std::to_string(machine.boot_cpu) + "/microcode/version");
+    machine.late_microcode = files.exists("sys/devices/system/cpu/microcode/reload");
+}
+
 } // namespace
 
 void read_platform(const Files& files, bool is_live, Machine& machine)
 {
     machine.kernel_release = kernel_release(files);
     machine.kernel_cmdline = files.line("proc/cmdline");
+    machine.interrupt_broadcast = files.exists("proc/cmdline") && broadcasts_interrupts(machine.kernel_cmdline);
+    read_cpus(files, machine);
     machine.vendor = files.line("sys/class/dmi/id/sys_vendor");
     machine.product = files.line("sys/class/dmi/id/product_name");
     // Where somebody has put another /sys in the kernel's place, as containers and tests do, /proc/iomem is another

@@ -119,7 +119,7 @@ PlanOptions complete(PlanOptions options, Control& control)
 
 void reserve(Control& control, const Reservation& reservation, Reserved& reserved)
 {
-    (void)control.info(); // without the module, nothing else is worth a word
+    const auto info = control.info(); // without the module, nothing else is worth a word
     const auto& name = reservation.name;
     const auto& manifest = definition(reservation);
     const auto held = control.find(name);
@@ -138,6 +138,8 @@ void reserve(Control& control, const Reservation& reservation, Reserved& reserve
             throw Error{*left};
         reserved.machine = reservation.machine(); // which has more now
     }
+    // Linux on bare metal keeps x2APIC without interrupt remapping only where it cannot be turned off.
+    reserved.machine.x2apic_locked = info.x2apic_stays && !reserved.machine.in_virtual_machine;
     const auto placement = place(control, reservation, manifest, reserved);
 
     Undo undo;

@@ -34,9 +34,11 @@ bool is_warning(const Finding& finding)
 class Planner {
 public:
     Planner(const Machine& machine, std::span<const Holding> held, const PlanOptions& options)
-        : cpus_{machine, held_cpus(held)}, memory_{machine, options.boot_memory_bytes},
+        : machine_{machine}, cpus_{machine, held_cpus(held)}, memory_{machine, options.boot_memory_bytes},
           devices_{machine, options.in_use}, slices_{options.slices}, in_slices_{held.size()}
     {
+        // Only the boot kernel can use them. What a partition holds all the same is taken below.
+        cpus_.take(machine.far_cpus & machine.online, boot_kernel);
         for (const auto& holding : held) {
             cpus_.take(holding.cpus, holding.name);
             devices_.take(holding.devices, holding.name);
@@ -52,17 +54,22 @@ public:
     {
         // One kind after the other, but each is looked at, so that all that is wrong is told at once.
         const auto before = findings.size();
+        Complaints about_machine{manifest, findings};
+        check_machine(manifest, about_machine);
+
         Complaints about_devices{manifest, findings};
         const auto devices = devices_.choose(manifest, wanted_nodes(manifest), about_devices);
 
         Complaints about_cpus{manifest, findings};
-        const auto cpus = cpus_.choose(manifest, near_nodes(manifest, devices), memory_filter(manifest), about_cpus);
+        const auto cpus = are_near(manifest, about_cpus) ? cpus_.choose(manifest, near_nodes(manifest, devices),
+                                                                        memory_filter(manifest), about_cpus)
+                                                         : std::nullopt;
 
         Complaints about_memory{manifest, findings};
         const auto memory = memory_.choose(manifest, cpus_.nodes_of(cpus.value_or(CpuSet{})), about_memory);
         Complaints about_slices{manifest, findings};
         const bool has_slice = check_slices(manifest, about_slices);
-        if (!devices || !cpus || !memory || !has_slice) {
+        if (about_machine.has_errors() || !devices || !cpus || !memory || !has_slice) {
             // What might be awkward about a place that it does not get is of no interest.
             const auto mine = findings.begin() + static_cast<std::ptrdiff_t>(before);
             findings.erase(std::remove_if(mine, findings.end(), is_warning), findings.end());
@@ -77,6 +84,37 @@ public:
     }
 
 private:
+    // What keeps this machine from having any partition.
+    void check_machine(const Manifest& manifest, Complaints& complaints) const
+    {
+        if (machine_.interrupt_broadcast)
+            complaints.error(Code::interrupt_broadcast, manifest.cpus.at,
+                             "the boot kernel sends interrupts to all CPUs at once, also to those of partitions",
+                             "boot with `no_ipi_broadcast=1`", std::string{boot_kernel});
+        if (machine_.x2apic_locked)
+            complaints.error(Code::apic_id, manifest.cpus.at,
+                             "firmware locks the CPUs into x2APIC mode, which an application kernel would turn off",
+                             "switch that off in the firmware's setup", std::string{boot_kernel});
+        if (!machine_.memory_encryption.empty())
+            complaints.error(Code::memory_encrypted, manifest.memory.at,
+                             fmt::format("{} encrypts the boot kernel's memory, and no partition has the key",
+                                         machine_.memory_encryption),
+                             machine_.memory_encryption == "SME" ? "boot without `mem_encrypt=on`" : "",
+                             std::string{boot_kernel});
+    }
+
+    bool are_near(const Manifest& manifest, Complaints& complaints) const
+    {
+        const auto far = manifest.cpus.list.value_or(CpuSet{}) & machine_.far_cpus;
+        if (far.empty())
+            return true;
+        complaints.error(
+            Code::apic_id, manifest.cpus.at,
+            fmt::format("a partition's interrupts do not reach {}: the APIC ID is above 254", cpus_text(far)),
+            "`count`, which takes none of those");
+        return false;
+    }
+
     bool check_slices(const Manifest& manifest, Complaints& complaints) const
     {
         if (!slices_ || in_slices_ < *slices_)
@@ -126,6 +164,7 @@ private:
         };
     }
 
+    const Machine& machine_;
     CpuRoom cpus_;
     MemoryRoom memory_;
     DeviceRoom devices_;

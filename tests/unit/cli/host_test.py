@@ -182,6 +182,40 @@ class Host(unittest.TestCase):
                     host = json.loads(run("--sysroot", folder, "--json=short", "host").stdout)
                     self.assertEqual((host["iommu"], host["interrupt_remapping"]), (value, None))
 
+    def test_what_keeps_a_machine_from_partitions(self) -> None:
+        with tempfile.TemporaryDirectory() as folder:
+            root = pathlib.Path(folder)
+            cpu = "sys/devices/system/cpu"
+            write(root, f"{cpu}/online", "0-1\n")
+            for number in range(2):
+                write(root, f"{cpu}/cpu{number}/topology/core_id", f"{number}\n")
+
+            def host() -> tuple[str, dict]:
+                return (run("--sysroot", folder, "host").stdout,
+                        json.loads(run("--sysroot", folder, "--json=short", "host").stdout))
+
+            text, found = host()
+            self.assertNotIn("no_ipi_broadcast", text)  # a snapshot that leaves the command line out
+            self.assertNotIn("Microcode", text)
+            write(root, "proc/cmdline", "ro no_ipi_broadcast=1 mem_encrypt=off\n")
+            text, found = host()
+            self.assertNotIn("boot with no_ipi_broadcast", text)
+            self.assertEqual((found["interrupt_broadcast"], found["memory_encryption"], found["cpus"]["far"]), (False, "", ""))
+
+            write(root, "proc/cmdline", "ro mem_encrypt=on\n")
+            write(root, "proc/cpuinfo", "processor : 0\napicid : 0\nflags : sme hfi\n\nprocessor : 1\napicid : 300\n")
+            write(root, f"{cpu}/cpu0/microcode/version", "0x2b\n")
+            write(root, f"{cpu}/microcode/reload", "")
+            text, found = host()
+            self.assertRegex(text, r"(?m)^ +Advice: boot with no_ipi_broadcast=1: ")
+            self.assertRegex(text, r"(?m)^ +Advice: boot without mem_encrypt=on: ")
+            self.assertRegex(text, r"(?m)^ +Advice: stop all partitions before you write to .*/microcode/reload")
+            self.assertRegex(text, r"(?m)^ +Out of reach: 1: 1 \(APIC IDs above 254")
+            self.assertRegex(text, r"(?m)^ +Hardware feedback: hidden from partitions")
+            self.assertRegex(text, r"(?m)^ +Microcode: 0x2b, can be replaced")
+            self.assertEqual((found["interrupt_broadcast"], found["memory_encryption"], found["cpus"]["far"]), (True, "SME", "1"))
+            self.assertEqual(found["microcode"], {"revision": "0x2b", "late_reload": True})
+
     def test_root_further_inside(self) -> None:
         with tempfile.TemporaryDirectory() as folder:
             root = pathlib.Path(folder) / "machine/fsroot"

@@ -41,6 +41,7 @@ struct Module {
             info.slice_bytes = slice_bytes;
             info.slices_free = 15;
             info.tsc_khz = 2'000'000;
+            info.host = host;
             return 0;
         }
         if (request == PARKER_IOC_TAKE_CPUS || request == PARKER_IOC_GIVE_CPUS) {
@@ -62,6 +63,7 @@ struct Module {
     std::uint32_t size = 0;
     std::uint32_t abi = PARKER_ABI_VERSION;
     std::uint32_t slice_bytes = PARKER_SLICE_BYTES;
+    std::uint64_t host = 0;
     std::uint64_t largest = ~std::uint64_t{0};
     std::uint64_t next = GiB;
     int error = 0;
@@ -214,4 +216,15 @@ TEST_CASE("a function whose driver would not bind stays listed as held")
     control.give_devices("db", {*Bdf::parse("01:00.0")});
     CHECK(module.requests.empty());
     CHECK(control.find("db")->devices.empty());
+}
+
+TEST_CASE("x2APIC mode stays where nothing remaps interrupts for it")
+{
+    Module module;
+    auto control = module.control();
+    CHECK_FALSE(control.info().x2apic_stays);
+    module.host = PARKER_HOST_X2APIC | PARKER_HOST_IRQ_REMAPPING;
+    CHECK_FALSE(control.info().x2apic_stays);
+    module.host = PARKER_HOST_X2APIC;
+    CHECK(control.info().x2apic_stays);
 }

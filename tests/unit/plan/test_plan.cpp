@@ -315,3 +315,62 @@ TEST_CASE("no more partitions are planned than there are slices of low memory")
     const auto change = make_preview(machine, std::vector<Manifest>{manifest("b").count(4)}, held, options);
     CHECK(change.findings.empty());
 }
+
+TEST_CASE("on a machine whose boot kernel sends interrupts to all CPUs, no partition has a place")
+{
+    auto machine = make_machine({});
+    const std::vector<Manifest> wish{manifest("a"), manifest("b")};
+    CHECK(make_plan(machine, wish, {}).placements.size() == 2);
+    machine.interrupt_broadcast = true;
+    const auto plan = make_plan(machine, wish, {});
+    CHECK(plan.placements.empty());
+    REQUIRE(plan.findings.size() == 2);
+    CHECK(plan.findings.front().code == Code::interrupt_broadcast);
+    CHECK(plan.findings.front().severity == Severity::error);
+    CHECK(plan.findings.front().holder == "the boot kernel");
+    CHECK(plan.findings.front().suggestion == "boot with `no_ipi_broadcast=1`");
+
+    Holding held; // was there before
+    held.name = "a";
+    held.cpus = {2, 3};
+    CHECK(make_plan(machine, wish, std::vector{held}).placements.size() == 1);
+}
+
+TEST_CASE("on a machine whose memory is encrypted, no partition has a place")
+{
+    auto machine = make_machine({});
+    for (const auto* kind : {"SME", "TDX"}) {
+        machine.memory_encryption = kind;
+        const auto plan = make_plan(machine, std::vector<Manifest>{manifest("a")}, {});
+        CHECK(plan.placements.empty());
+        REQUIRE(plan.findings.size() == 1);
+        CHECK(plan.findings.front().code == Code::memory_encrypted);
+        CHECK(plan.findings.front().suggestion.empty() == (kind == std::string_view{"TDX"}));
+    }
+}
+
+TEST_CASE("CPUs that a partition's interrupts do not reach are no partition's")
+{
+    auto machine = make_machine({}); // 4 cores of 2
+    machine.far_cpus = {2, 3, 4, 5};
+    const auto plan = make_plan(machine, std::vector<Manifest>{manifest("a").count(2)}, {});
+    REQUIRE(plan.placements.size() == 1);
+    CHECK(plan.placements.front().cpus == CpuSet{6, 7});
+
+    const auto named = make_plan(machine, std::vector<Manifest>{manifest("a").list("4-7")}, {});
+    CHECK(named.placements.empty());
+    REQUIRE(named.findings.size() == 1);
+    CHECK(named.findings.front().code == Code::apic_id);
+    CHECK(named.findings.front().message == "a partition's interrupts do not reach CPUs 4-5: the APIC ID is above 254");
+}
+
+TEST_CASE("CPUs that firmware keeps in x2APIC mode start no other kernel")
+{
+    auto machine = make_machine({});
+    machine.x2apic_locked = true;
+    const auto plan = make_plan(machine, std::vector<Manifest>{manifest("a")}, {});
+    CHECK(plan.placements.empty());
+    REQUIRE(plan.findings.size() == 1);
+    CHECK(plan.findings.front().code == Code::apic_id);
+    CHECK(plan.findings.front().message.starts_with("firmware locks"));
+}
