@@ -5,9 +5,28 @@
 
 #include "bus/json.h"
 #include "cli/verb.h"
+#include "firmware/word_rules.h"
 #include "manifest/load.h"
+#include "plan/complaints.h"
 
 namespace parker::cli {
+
+namespace {
+
+// What a start would refuse although the manifest itself is in order.
+bool has_fit_words(const Manifest& manifest, Findings& findings)
+{
+    try {
+        firmware::check_words(manifest.kernel.cmdline.value);
+        return true;
+    } catch (const Error& error) {
+        Complaints{manifest, findings}.error(error.code(), manifest.kernel.cmdline.at, error.what(),
+                                             error.suggestion());
+        return false;
+    }
+}
+
+} // namespace
 
 Run declare_validate(CLI::App& command, const Common& common)
 {
@@ -16,7 +35,9 @@ Run declare_validate(CLI::App& command, const Common& common)
     const auto files = std::make_shared<std::vector<std::filesystem::path>>();
     command.add_option("FILE", *files, "Manifests; all that parkerd reads, if none is named");
     return [files, &common] {
-        const auto manifests = files->empty() ? load_directories(common.manifest_directories()) : load_files(*files);
+        auto manifests = files->empty() ? load_directories(common.manifest_directories()) : load_files(*files);
+        std::erase_if(manifests.manifests,
+                      [&manifests](const Manifest& manifest) { return !has_fit_words(manifest, manifests.findings); });
         if (common.json != JsonMode::off) {
             print_json(parker::to_json(manifests.findings), common.json);
         } else {

@@ -220,7 +220,7 @@ Firmware build(const Request& wanted)
         request.buses.push_back(describe_function_bus(wanted));
     const auto image = parse_bzimage(request.image);
     Firmware result;
-    result.cmdline = build_cmdline(request);
+    result.cmdline = build_cmdline(request, image.release);
     result.kernel_release = image.release;
     if (result.cmdline.size() > image.cmdline_max)
         throw Error{Code::too_large, "kernel command line",

@@ -51,7 +51,10 @@ struct Request {
     std::vector<Function> functions;                                      // by slot; with any, one bus less
     std::span<const std::byte> image;                                     // a bzImage
     std::vector<std::span<const std::byte>> initrds;
-    std::string cmdline; // the user's words
+    std::string cmdline;             // the user's words
+    bool virtualization = false;     // it may use KVM
+    bool in_virtual_machine = false; // the boot kernel runs in one
+    bool hide_hfi = false;           // its CPUs have a hardware feedback interface
     std::uint32_t tsc_khz = 0;
     std::map<std::string, std::string> credentials;
 };

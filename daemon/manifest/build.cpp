@@ -44,7 +44,7 @@ public:
         if (const auto* node = value(root, "kernel", Kind::map))
             manifest.kernel = kernel(*node);
         if (const auto* node = value(root, "isolation", Kind::map))
-            manifest.dma = dma(words(*node, "dma", "isolation.dma"));
+            isolation(*node, manifest);
         if (words(root, "dump", "dump") == "on-crash")
             manifest.dump = Manifest::Dump::on_crash;
         if (const auto* node = value(root, "credentials", Kind::map))
@@ -259,6 +259,13 @@ private:
             kernel.sha256 = Located<std::string>{std::move(digits), report_.position(pin->at)};
         }
         return kernel;
+    }
+
+    void isolation(const Node& node, Manifest& manifest)
+    {
+        manifest.dma = dma(words(node, "dma", "isolation.dma"));
+        if (const auto* may = value(node, "virtualization", Kind::boolean); may != nullptr && may->boolean)
+            manifest.virtualization = report_.position(may->at);
     }
 
     static Manifest::Dma dma(std::string_view word)

@@ -67,6 +67,7 @@ struct Manifest {
     std::vector<Device> devices;
     Kernel kernel;
     Dma dma = Dma::automatic;
+    std::optional<Position> virtualization; // where it says that the kernel may use KVM
     Dump dump = Dump::off;
     std::map<std::string, std::string> credentials;
     Timeouts timeouts;

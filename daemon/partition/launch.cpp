@@ -8,6 +8,8 @@
 #include <cstring>
 
 #include "control/state_file.h"
+#include "firmware/cmdline.h"
+#include "machine/cpuinfo.h"
 #include "partition/image.h"
 
 namespace parker {
@@ -31,6 +33,23 @@ struct Images {
     std::vector<std::vector<std::byte>> initrds;
 };
 
+// What the kernel would read as the end of the initial RAM disk: files without a byte do not count.
+void check_boot_config(const Manifest& manifest, const Images& images, std::optional<Finding>& finding)
+{
+    for (auto i = images.initrds.size(); i-- > 0;) {
+        if (images.initrds[i].empty())
+            continue;
+        const auto& path = manifest.kernel.initrds[i];
+        if (firmware::has_boot_config(images.initrds[i]))
+            at_fault(manifest, path.at, finding, [&path] {
+                throw Error{Code::bad_value, path.value,
+                            "ends in a boot configuration, from which a kernel reads more words, unseen by parkerd",
+                            "`bootconfig -d` takes it away; write its words into `kernel.cmdline`"};
+            });
+        return;
+    }
+}
+
 Images read_images(const Manifest& manifest, std::uint64_t memory, std::optional<Finding>& finding)
 {
     const auto read = [&manifest, &finding](const Located<std::string>& path, std::uint64_t limit) {
@@ -49,6 +68,7 @@ Images read_images(const Manifest& manifest, std::uint64_t memory, std::optional
         images.initrds.push_back(read(path, left));
         left -= images.initrds.back().size();
     }
+    check_boot_config(manifest, images, finding);
     return images;
 }
 
@@ -107,6 +127,7 @@ firmware::Request request(const Manifest& manifest, const Images& images)
     result.initrds.assign(images.initrds.begin(), images.initrds.end());
     result.cmdline = manifest.kernel.cmdline.value;
     result.credentials = manifest.credentials;
+    result.virtualization = manifest.virtualization.has_value();
     return result;
 }
 
@@ -115,8 +136,16 @@ firmware::Request request(Control& control, const Launch& launch, const HeldPart
     auto result = request(*launch.manifest, images);
     for (const auto cpu : held.cpus.to_vector()) {
         const auto* core = launch.machine.core_of(cpu);
-        result.cpus.push_back({control.apic_id(cpu), core == nullptr ? 0 : core->node});
+        const auto apic_id = control.apic_id(cpu);
+        if (apic_id > last_apic_id)
+            throw Error{
+                Code::apic_id, fmt::format("CPU {}", cpu),
+                fmt::format("its APIC ID is {}, and a partition's interrupts reach {} at most", apic_id, last_apic_id),
+                "choose CPUs with lower ones: `grep -E 'processor|apicid' /proc/cpuinfo`"};
+        result.cpus.push_back({apic_id, core == nullptr ? 0 : core->node});
     }
+    result.in_virtual_machine = launch.machine.in_virtual_machine;
+    result.hide_hfi = launch.machine.has_hfi;
     result.phantom_apic_id = phantom_apic_id(apic_ids(control, launch.machine));
     result.slice = held.slice;
     result.memory = held.memory;
@@ -169,6 +198,29 @@ void write(Control& control, const HeldPartition& held, const firmware::Segment&
     std::memcpy(mapping->bytes().data() + (segment.address - start), segment.bytes.data(), segment.bytes.size());
 }
 
+// What a start should not pass over in silence, though nothing keeps it from working.
+Findings warnings(const Launch& launch, const Images& images)
+{
+    Findings found;
+    const auto& manifest = *launch.manifest;
+    const auto warn = [&found, &manifest](Code code, const Position& at, std::string message, std::string suggestion) {
+        found.push_back(
+            {Severity::warning, code, at, manifest.name.value, std::move(message), {}, {}, std::move(suggestion)});
+    };
+    for (std::size_t i = 0; i < images.initrds.size(); ++i)
+        if (images.initrds[i].empty())
+            warn(Code::bad_image, manifest.kernel.initrds[i].at,
+                 manifest.kernel.initrds[i].value + ": the initial RAM disk has no bytes",
+                 "make it anew (`update-initramfs -u`): a full file system can leave such a file");
+    const bool is_amd = launch.machine.cpu_vendor == "AuthenticAMD" || launch.machine.cpu_vendor == "HygonGenuine";
+    if (manifest.virtualization && !is_amd)
+        warn(Code::not_stoppable, *manifest.virtualization,
+             "with KVM loaded its CPUs cannot be stopped from outside: if its kernel hangs, what it has is lost until "
+             "the machine is reset",
+             "leave `virtualization` out, if it runs no virtual machines");
+    return found;
+}
+
 std::string fresh_id()
 {
     constexpr std::size_t uuid_characters = 36; // random(4)
@@ -211,6 +263,8 @@ void rehearse(const Manifest& manifest, const BuildFirmware& build_firmware, std
     auto trial = request(manifest, images);
     trial.cpus = {{0, 0}};
     trial.phantom_apic_id = 1;
+    trial.in_virtual_machine = trial.hide_hfi = true; // so that a line that is too long is refused now
+    trial.tsc_khz = 1'000'000;
     trial.slice = 64 * KiB;
     trial.memory = {{4 * GiB, 4 * GiB + memory, 0}};
     (void)build(manifest, build_firmware, trial, finding);
@@ -228,6 +282,7 @@ void launch(Control& control, const Launch& launch, Launched& launched)
     const auto images = read_images(*launch.manifest, memory, launched.finding);
     const auto firmware =
         build(*launch.manifest, launch.build, request(control, launch, *held, images), launched.finding);
+    launched.warnings = warnings(launch, images);
     if (!launch.memory_is_clean)
         zero(control, *held);
     for (const auto& segment : firmware.segments)

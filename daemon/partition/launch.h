@@ -36,6 +36,7 @@ struct Launch {
 struct Launched {
     RunRecord run;
     std::optional<Finding> finding; // what is wrong with the manifest, if it is that
+    Findings warnings;
 };
 
 // Reads the images, builds the firmware, writes it and starts. On an Error nothing runs; everything stays held.

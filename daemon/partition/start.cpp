@@ -1,5 +1,8 @@
 // SPDX-License-Identifier: LGPL-2.1-or-later
 // The way up: reserving, loading, booting. Each step is one piece of work, so that others, and a kill, come in between.
+#include <algorithm>
+#include <iterator>
+
 #include "partition/impl.h"
 
 namespace parker {
@@ -121,6 +124,7 @@ void Fleet::Impl::load(Partition& p, const Reserved& reserved)
 
 void Fleet::Impl::loaded(Partition& p, const Launched& launched, std::optional<Error> error)
 {
+    std::ranges::copy(launched.warnings, std::back_inserter(p.run_findings));
     if (launched.finding)
         p.run_findings.push_back(*launched.finding);
     if (p.killed) {

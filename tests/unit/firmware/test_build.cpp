@@ -265,6 +265,7 @@ TEST_CASE("the command line is parkerd's words, then the user's")
     const auto image = test::fake_image();
     auto asked = request(image);
     const auto built = build(asked);
+    CHECK_THAT(built.cmdline, Catch::Contains(" mce=no_cmci nosgx module_blacklist=kvm,")); // a 6.1 kernel
     CHECK_THAT(built.cmdline, Catch::StartsWith("no_ipi_broadcast=1 ") && Catch::EndsWith(" root=/dev/nvme0n1") &&
                                   Catch::Contains("disable_cpu_apicid=200") &&
                                   Catch::Contains(" reboot=efi,panic_warm ") &&

@@ -89,7 +89,7 @@ kernel:
     root=/dev/nvme0n1p1
     ro
   sha256: "9F86D081884C7D659A2FEAA0C55AD015A3BF4F1B2B0B822CD15D6C15B0F00A08"
-isolation: {dma: required}
+isolation: {dma: required, virtualization: true}
 dump: on-crash
 credentials:
   system.hostname: db
@@ -119,6 +119,8 @@ timeouts: {boot: 2min, stop: 1500 ms, heartbeat: 1h}
     CHECK(manifest.kernel.cmdline.value == "root=/dev/nvme0n1p1 ro");
     CHECK(manifest.kernel.sha256->value == "9f86d081884c7d659a2feaa0c55ad015a3bf4f1b2b0b822cd15d6c15b0f00a08");
     CHECK(manifest.dma == Manifest::Dma::required);
+    REQUIRE(manifest.virtualization);
+    CHECK(manifest.virtualization->line == 18);
     CHECK(manifest.dump == Manifest::Dump::on_crash);
     CHECK(manifest.credentials ==
           std::map<std::string, std::string>{{"keys", "one\ntwo\n"}, {"system.hostname", "db"}});
@@ -131,7 +133,8 @@ TEST_CASE("counted CPUs may have a node, and off is off")
 {
     const auto manifest =
         only_one("apiVersion: parker/v1\nname: db\ncpus: {count: 0x2, node: 1}\nmemory: {size: 2MiB}\n"
-                 "kernel: {image: /a, initrd: /b}\nisolation: {dma: off}\n");
+                 "kernel: {image: /a, initrd: /b}\nisolation: {dma: off, virtualization: false}\n");
+    CHECK_FALSE(manifest.virtualization);
     CHECK(manifest.cpus.count == 2U);
     REQUIRE(manifest.cpus.node);
     CHECK(manifest.cpus.node->value == 1);

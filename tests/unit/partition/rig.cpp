@@ -184,6 +184,8 @@ Manifests Rig::manifests(const std::vector<Spec>& specs) const
         text += "\nkernel:\n  image: " + (directory / "vmlinuz").string() + "\n  cmdline: ro\n";
         if (!spec.sha256.empty())
             text += "  sha256: \"" + spec.sha256 + "\"\n";
+        if (!spec.initrd.empty())
+            text += "  initrd: " + spec.initrd + "\n";
         text += spec.extra;
         auto one = parse_manifests(text, spec.file);
         for (const auto& finding : one.findings)

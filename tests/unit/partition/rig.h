@@ -28,6 +28,7 @@ struct Rig : Executor, FleetObserver {
         std::string devices = "[{pci: \"0000:01:00.0\"}]";
         std::string extra; // more top-level lines
         std::string sha256;
+        std::string initrd;
         std::string file = "/etc/parker.d/db.yaml";
     };
 

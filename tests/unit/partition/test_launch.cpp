@@ -146,3 +146,137 @@ TEST_CASE("firmware that does not lie in the partition's memory is not written")
     CHECK_THROWS_AS(launch(*rig.control, input, launched), Error);
     CHECK(rig.sim_list().front().state == HeldPartition::State::idle);
 }
+
+namespace {
+
+// Of this kind; that devices are not confined is said, too.
+Findings findings(const Rig& rig, Code code)
+{
+    auto found = rig.status().findings;
+    std::erase_if(found, [code](const Finding& finding) { return finding.code != code; });
+    return found;
+}
+
+} // namespace
+
+TEST_CASE("an initial RAM disk without a byte is warned of, and one that brings words is refused")
+{
+    Rig rig;
+    const auto write = [&rig](const char* name, std::string_view content) {
+        const auto path = rig.directory / name;
+        std::ofstream{path, std::ios::binary} << content;
+        return path.string();
+    };
+    const auto one = write("one.img", "cpio");
+    const auto none = write("none.img", "");
+    const auto words = write("words.img", "cpio kernel { acpi = off }\n#BOOTCONFIG\n");
+    Rig::Spec spec;
+    const auto start = [&rig, &spec](const std::string& initrd) {
+        spec.initrd = initrd;
+        rig.define({spec});
+        return rig.outcome(rig.start());
+    };
+    const auto stop = [&rig] {
+        rig.fleet->begin(Verb::kill, "db");
+        rig.drain();
+    };
+    CHECK(start(one) == "done");
+    CHECK(findings(rig, Code::bad_image).empty());
+    stop();
+    CHECK(start("[" + one + ", " + none + "]") == "done");
+    const auto warnings = findings(rig, Code::bad_image);
+    REQUIRE(warnings.size() == 1);
+    CHECK(warnings.front().severity == Severity::warning);
+    CHECK(warnings.front().message == none + ": the initial RAM disk has no bytes");
+    CHECK(warnings.front().at.line == 9);
+    stop();
+
+    CHECK(start(words) == "bad-value");
+    const auto refused = findings(rig, Code::bad_value);
+    REQUIRE(refused.size() == 1);
+    CHECK(refused.front().at.line == 9);
+    CHECK(refused.front().severity == Severity::error);
+    CHECK_THAT(refused.front().message, Catch::StartsWith(words));
+    CHECK(rig.holds_nothing());
+    CHECK(start("[" + one + ", " + words + ", " + none + "]") == "bad-value"); // nothing behind it hides it
+    CHECK(start("[" + words + ", " + one + "]") == "done");                    // where the kernel does not look
+}
+
+TEST_CASE("a partition that may use KVM is warned of, but on AMD")
+{
+    struct Row {
+        const char* vendor;
+        const char* extra;
+        std::size_t warnings;
+    };
+    const auto row = GENERATE(values<Row>({
+        {"GenuineIntel", "isolation: {virtualization: true}\n", 1},
+        {"", "isolation: {virtualization: true}\n", 1},
+        {"AuthenticAMD", "isolation: {virtualization: true}\n", 0},
+        {"GenuineIntel", "isolation: {virtualization: false}\n", 0},
+        {"GenuineIntel", "", 0},
+    }));
+    CAPTURE(row.vendor, row.extra);
+    Rig rig;
+    rig.computer.cpu_vendor = row.vendor;
+    Rig::Spec spec;
+    spec.extra = row.extra;
+    rig.define({spec});
+    CHECK(rig.outcome(rig.start()) == "done");
+    const auto warnings = findings(rig, Code::not_stoppable);
+    REQUIRE(warnings.size() == row.warnings);
+    if (row.warnings > 0) {
+        CHECK(warnings.front().severity == Severity::warning);
+        CHECK(warnings.front().at.line == 9);
+    }
+}
+
+TEST_CASE("what the boot machine is decides what the kernel is told")
+{
+    Rig rig;
+    rig.computer.in_virtual_machine = rig.computer.has_hfi = true;
+    Rig::Spec spec;
+    spec.extra = "isolation: {virtualization: true}\n";
+    const auto manifests = rig.manifests({spec});
+    rig.control->create("db");
+    rig.control->take_cpus("db", CpuSet{2, 3});
+    rig.control->take_memory("db", 0, 512 * MiB);
+    firmware::Request seen;
+    Launch input{std::make_shared<Manifest>(manifests.manifests.front()), "digest", rig.computer, true, {}, {}};
+    input.build = [&seen](const firmware::Request& request) {
+        seen = request;
+        firmware::Firmware result;
+        result.entry = result.boot_params = result.page_table = request.memory.front().start;
+        return result;
+    };
+    Launched launched;
+    launch(*rig.control, input, launched);
+    CHECK(seen.virtualization);
+    CHECK(seen.in_virtual_machine);
+    CHECK(seen.hide_hfi);
+}
+
+namespace {
+
+class FarControl : public SimulatedControl {
+public:
+    using SimulatedControl::SimulatedControl;
+    std::uint32_t apic_id(unsigned cpu) override { return cpu + 253; }
+};
+
+} // namespace
+
+TEST_CASE("a CPU that interrupts do not reach does not start")
+{
+    Rig rig;
+    FarControl control{rig.computer, [&rig] { return rig.now; }};
+    const auto manifests = rig.manifests({{}});
+    control.create("db");
+    control.take_cpus("db", CpuSet{1, 2});
+    control.take_memory("db", 0, 512 * MiB);
+    Launch input{std::make_shared<Manifest>(manifests.manifests.front()), "digest", rig.computer, true, {}, {}};
+    input.build = [](const firmware::Request&) -> firmware::Firmware { throw std::logic_error{"not asked"}; };
+    Launched launched;
+    CHECK_THROWS_WITH(launch(control, input, launched),
+                      "CPU 2: its APIC ID is 255, and a partition's interrupts reach 254 at most");
+}
