@@ -200,5 +200,15 @@ class Generator(unittest.TestCase):
                 self.assertIn(what, done.stderr)
 
 
+class Security(unittest.TestCase):
+    def test_the_tests_that_it_names_are_there(self):
+        text = (SOURCE / "SECURITY.md").read_text()
+        named = {path for group in re.findall(r"\[(tests/[^\]]+)\]", text) for path in group.split(", ")}
+        self.assertGreater(len(named), 8)
+        for path in sorted(named):
+            with self.subTest(path):
+                self.assertTrue((SOURCE / path).exists())
+
+
 if __name__ == "__main__":
     unittest.main(argv=[sys.argv[0], *sys.argv[8:]], verbosity=2)
