@@ -123,7 +123,7 @@ class Host(unittest.TestCase):
             large_server(root)
             write(root, "sys/devices/system/cpu/cpu3/cache/index3/level", "3\n")
             write(root, "sys/devices/system/cpu/cpu3/cpuidle/state0/name", "POLL\n")
-            write(root, "proc/cmdline", "quiet nohz_full=8-15\n")
+            write(root, "proc/cmdline", "quiet nohz_full=8-15 no_ipi_broadcast=1\n")
             write(root, "proc/iomem", "e0000000-efffffff : PCI ECAM 0000 [bus 00-0f]\n")
             write(root, "proc/mounts", "/dev/sda /srv ext4 rw 0 0\n")
             write(root, "sys/devices/pci0000:00/0000:00:03.0/0000:03:00.7/block/sda/dev", "8:0\n")
