@@ -51,6 +51,14 @@ public:
         if (!(out << *content).flush())
             throw_errno(Code::failed, (to_ / path).string(), "cannot be written");
     }
+    // That it is there is all there is to know.
+    void presence(const std::string& path) const
+    {
+        if (!from_.exists(path))
+            return;
+        make_folder(path);
+        std::ofstream{to_ / path};
+    }
     void link(const std::string& path) const
     {
         const auto target = from_.link(path);
@@ -163,6 +171,11 @@ void save_machine(const std::filesystem::path& root, const std::filesystem::path
         copy.file(std::string{"proc/"} + name);
     for (const auto* system : {"cpu", "node"})
         copy.tree(std::string{"sys/devices/system/"} + system);
+    for (const auto& cpu : from.list("sys/devices/system/cpu"))
+        copy.file("sys/devices/system/cpu/" + cpu + "/microcode/version");
+    for (const auto* name :
+         {"system/cpu/microcode/reload", "virtual/misc/tdx_guest", "virtual/misc/sev-guest", "platform/sev-guest"})
+        copy.presence(std::string{"sys/devices/"} + name);
     save_functions(from, copy);
     save_drives(from, copy);
     save_links(from, copy);

@@ -123,6 +123,8 @@ class Host(unittest.TestCase):
             large_server(root)
             write(root, "sys/devices/system/cpu/cpu3/cache/index3/level", "3\n")
             write(root, "sys/devices/system/cpu/cpu3/cpuidle/state0/name", "POLL\n")
+            write(root, "sys/devices/system/cpu/cpu0/microcode/version", "0x2b000603\n")
+            write(root, "sys/devices/system/cpu/microcode/reload", "")
             write(root, "proc/cmdline", "quiet nohz_full=8-15 no_ipi_broadcast=1\n")
             write(root, "proc/iomem", "e0000000-efffffff : PCI ECAM 0000 [bus 00-0f]\n")
             write(root, "proc/mounts", "/dev/sda /srv ext4 rw 0 0\n")
@@ -134,6 +136,7 @@ class Host(unittest.TestCase):
             hosts = [run("--sysroot", str(each), "--json=pretty", "host").stdout for each in (root, copy)]
             self.assertEqual(*hosts)
             self.assertIn('"code": "no-ecam"', hosts[0])
+            self.assertIn("0x2b000603", hosts[0])
             self.assertFalse((copy / "sys/devices/system/cpu/cpu3/cpuidle").exists())
             write(pathlib.Path(folder), "manifests/a.yaml", "apiVersion: parker/v1\nname: a\ncpus: {count: 2}\n"
                   "memory: {size: 1GiB}\nkernel: {image: /k}\ndevices: ["
@@ -146,6 +149,16 @@ class Host(unittest.TestCase):
             self.assertEqual(again.returncode, 1)
             self.assertIn("is there already", again.stderr)
             self.assertEqual(run("--machine", "pu:4", "host", "--save", folder + "/x").returncode, 2)
+
+    def test_saved_machine_keeps_what_forbids_partitions(self) -> None:
+        with tempfile.TemporaryDirectory() as folder:
+            root, copy = pathlib.Path(folder, "machine"), pathlib.Path(folder, "copy")
+            large_server(root)
+            write(root, "sys/devices/virtual/misc/tdx_guest/dev", "10:125\n")
+            run("--sysroot", str(root), "host", "--save", str(copy))
+            hosts = [run("--sysroot", str(each), "--json=pretty", "host").stdout for each in (root, copy)]
+        self.assertEqual(*hosts)
+        self.assertIn("TDX", hosts[0])
 
     def test_what_nobody_could_read_is_not_known(self) -> None:
         with tempfile.TemporaryDirectory() as folder:
