@@ -25,9 +25,11 @@ constexpr std::string_view resets_all = "a reboot would reset the whole machine"
 constexpr std::string_view not_its_uart = "it would write to the boot kernel's UART or screen";
 constexpr std::string_view not_its_memory = "the kernel would use memory that is not its own";
 constexpr std::string_view not_its_interrupts = "interrupts are set up for CPUs that are shared out among kernels";
+constexpr std::string_view not_its_cpu = "without what CPUs have, a machine check could take down the whole machine";
 constexpr std::string_view not_its_ports = "it would touch I/O ports that belong to the boot kernel";
 constexpr std::string_view use_log = "leave it out: `parkerctl log` reads the kernel's log without a console";
 constexpr std::string_view use_memory = "leave it out, and say how much memory in `memory`";
+constexpr std::string_view use_initrd = "name the file in `kernel.initrd`";
 
 constexpr std::array families{
     Family{"acpi", false, not_its_tables},
@@ -61,6 +63,8 @@ constexpr std::array families{
     Family{"ohci1394_dma", false, "it would open all memory of the machine to a FireWire port"},
     Family{"mem", true, "without memory the kernel would die, and reset the whole machine", use_memory},
     Family{"memmap", false, not_its_memory, use_memory},
+    Family{"initrdmem", true, not_its_memory, use_initrd},
+    Family{"initrd", true, not_its_memory, use_initrd},
     Family{"elfcorehdr", false, not_its_memory},
     Family{"phram", false, not_its_memory},
     Family{"slram", false, not_its_memory},
@@ -73,6 +77,8 @@ constexpr std::array families{
            "write those words into `kernel.cmdline`"},
     Family{"mce", false, "a machine check on this CPU would take down the whole machine"},
     Family{"nomce", false, "a machine check on this CPU would take down the whole machine"},
+    Family{"clearcpuid", true, not_its_cpu},
+    Family{"setcpuid", true, not_its_cpu},
     Family{"rdt", false, "cache and bandwidth shares of a package belong to the boot kernel"},
     Family{"enable_mtrr", false, "kinds of memory have to be the same on all CPUs of the machine"},
     Family{"mtrr", false, "kinds of memory have to be the same on all CPUs of the machine"},
@@ -130,6 +136,8 @@ constexpr std::array harmless{
     Harmless{"mem_encrypt", Harmless::each, "off"},
     Harmless{"mce", Harmless::each, "no_cmci|no_lmce|dont_log_ce|print_all|ignore_ce"},
     Harmless{"split_lock_detect", Harmless::each, "warn|fatal|ratelimit:*"},
+    Harmless{"initrd", Harmless::first, "/*|\\\\*|i*"}, // a boot loader left it there; addresses are numbers
+    Harmless{"libata.force"},
     Harmless{"i8042.noaux"},
     Harmless{"i8042.nokbd"},
 };

@@ -22,10 +22,11 @@ TEST_CASE("words that would reach for what is not the kernel's own are refused i
         "console=ns16550a,io,0x3f8", "console=lp0", "console=brl,ttyS0", "8250.nr_uarts=4", "8250.share_irqs=1",
         "8250_core.nr_uarts=1", "kgdboc=kbd", "kgdb8250=io,3f8", "kgdbdbgp=0", "ohci1394_dma=early", "mem=2G",
         "memmap=1G$4G", "memmap=1G@0", "memmap=exactmap", "elfcorehdr=1M", "phram.phram=a,1,2", "iomem=relaxed",
-        "mem_encrypt=on", "crashkernel=256M", "bootconfig", "mce=off", "mceoff", "mce", "mce=3", "nomce", "rdt=l3cat",
-        "enable_mtrr_cleanup", "mtrr_gran_size=1M", "rdtl3cat", "split_lock_detect=off", "microcode.force_minrev=0",
-        "thermal.off=1", "thermal.tzp=0", "i8042.nopnp", "isapnp.disable=0", "parport_pc.io=0x378",
-        "ipmi_si.ports=0xca2", "netdev=5,0x300,eth0",
+        "mem_encrypt=on", "crashkernel=256M", "bootconfig", "initrdmem=0x100000,4096", "initrd=0x100000,4096",
+        "initrd=4G,1M", "clearcpuid=mce", "clearcpuid=7", "setcpuid=sgx", "mce=off", "mceoff", "mce", "mce=3", "nomce",
+        "rdt=l3cat", "enable_mtrr_cleanup", "mtrr_gran_size=1M", "rdtl3cat", "split_lock_detect=off",
+        "microcode.force_minrev=0", "thermal.off=1", "thermal.tzp=0", "i8042.nopnp", "isapnp.disable=0",
+        "parport_pc.io=0x378", "ipmi_si.ports=0xca2", "netdev=5,0x300,eth0",
         // A driver that is told where to look.
         "ne.io=0x300", "snd_sb8.port=0x220", "ramoops.mem_address=0x1000", "nct6775.force_id=1", "foo.irq=4",
         // Spelt otherwise.
@@ -67,8 +68,9 @@ TEST_CASE("other words pass")
         "8250.nr_uarts=0", "no_ipi_broadcast=1", "module_blacklist=pcspkr", "initcall_blacklist=acpi_cpufreq_init",
         "nopv", "nf_conntrack_ftp.ports=21,2121", "nvme_core.io_timeout=30", "nvme.poll_queues=2",
         "usbcore.autosuspend=-1", "sysctl.kernel.panic=1", "video=1024x768", "lsm=apparmor", "a.b.io=1", ".io=1",
-        "threadirqs", "nmi_watchdog=0", "x=early_printk", "my_earlyprintk=serial", "x=\"a console=tty0 b\"",
-        "a=\"b\"c\" reboot=t", "-- console=tty0");
+        "threadirqs", "libata.force=noncq", "initrd=/boot/initrd.img", "initrd=\\initrd.img", "initrd=initrd.img-6.1",
+        "nmi_watchdog=0", "x=early_printk", "my_earlyprintk=serial", "x=\"a console=tty0 b\"", "a=\"b\"c\" reboot=t",
+        "-- console=tty0");
     CAPTURE(line);
     CHECK_NOTHROW(check_words(line));
 }
