@@ -136,7 +136,7 @@ constexpr std::array harmless{
     Harmless{"mem_encrypt", Harmless::each, "off"},
     Harmless{"mce", Harmless::each, "no_cmci|no_lmce|dont_log_ce|print_all|ignore_ce"},
     Harmless{"split_lock_detect", Harmless::each, "warn|fatal|ratelimit:*"},
-    Harmless{"initrd", Harmless::first, "/*|\\\\*|i*"}, // a boot loader left it there; addresses are numbers
+    Harmless{"initrd", Harmless::first, "/*|\\*|i*"}, // a boot loader left it there; addresses are numbers
     Harmless{"libata.force"},
     Harmless{"i8042.noaux"},
     Harmless{"i8042.nokbd"},
