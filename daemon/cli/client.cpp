@@ -77,8 +77,7 @@ private:
 sd_event* new_event()
 {
     sd_event* event = nullptr;
-    if (const int result = sd_event_new(&event); result < 0)
-        throw Error{Code::failed, "event loop", errno_text(-result)};
+    check_event(sd_event_new(&event));
     return event;
 }
 
@@ -261,8 +260,7 @@ sd_event* Client::event()
 void Client::turn(std::chrono::microseconds most)
 {
     const auto usec = most == std::chrono::microseconds::max() ? UINT64_MAX : static_cast<std::uint64_t>(most.count());
-    if (const int result = sd_event_run(impl_->event, usec); result < 0)
-        throw Error{Code::failed, "event loop", errno_text(-result)};
+    check_event(sd_event_run(impl_->event, usec));
     if (impl_->failure)
         translated([this] { std::rethrow_exception(std::exchange(impl_->failure, nullptr)); });
 }

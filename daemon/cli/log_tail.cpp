@@ -27,9 +27,7 @@ void LogTail::open()
         return;
     socket_ = client_.open_log(name_, follow_);
     (void)::fcntl(socket_.get(), F_SETFL, O_NONBLOCK);
-    if (const int result = sd_event_add_io(client_.event(), &source_, socket_.get(), EPOLLIN, &on_readable, this);
-        result < 0)
-        throw Error{Code::failed, "event loop", errno_text(-result)};
+    check_event(sd_event_add_io(client_.event(), &source_, socket_.get(), EPOLLIN, &on_readable, this));
     catching_up_ = next_seq_ > 0;
 }
 

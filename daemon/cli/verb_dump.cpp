@@ -140,8 +140,7 @@ public:
     explicit Interruption(Client& client) : client_{client}
     {
         for (const int signal : signals)
-            if (const int result = sd_event_add_signal(client.event(), nullptr, signal, &on_signal, this); result < 0)
-                throw Error{Code::failed, "event loop", errno_text(-result)};
+            check_event(sd_event_add_signal(client.event(), nullptr, signal, &on_signal, this));
     }
     Interruption(const Interruption&) = delete;
     Interruption& operator=(const Interruption&) = delete;

@@ -35,6 +35,7 @@ void *map(uint64_t start, uint64_t bytes);
 void machine_setup(void);
 char *slurp(const char *path);
 int spit(const char *path, const char *text);
+bool core_read(const char *path, uint64_t address, void *to, size_t bytes); /* of an ELF core, by physical address */
 char *attribute(const char *name, const char *attr);
 bool attribute_is(const char *name, const char *attr, const char *value); /* within 3 s */
 long meminfo(const char *field);

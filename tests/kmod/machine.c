@@ -1,5 +1,6 @@
 // SPDX-License-Identifier: LGPL-2.1-or-later
 /* The machine as seen from user space. */
+#include <elf.h>
 #include <errno.h>
 #include <fcntl.h>
 #include <poll.h>
@@ -25,6 +26,28 @@ char *slurp(const char *path)
 		close(f);
 	text[n < 0 ? 0 : n] = 0;
 	return text;
+}
+
+bool core_read(const char *path, uint64_t address, void *to, size_t bytes)
+{
+	int f = open(path, O_RDONLY), i;
+	Elf64_Ehdr header;
+	bool good = false;
+
+	if (f < 0 || read(f, &header, sizeof(header)) != sizeof(header))
+		goto out;
+	for (i = 0; i < header.e_phnum && !good; i++) {
+		Elf64_Phdr part;
+
+		if (pread(f, &part, sizeof(part), header.e_phoff + i * sizeof(part)) != sizeof(part))
+			break;
+		if (part.p_type == PT_LOAD && part.p_paddr != ~0ull && address >= part.p_paddr &&
+		    address - part.p_paddr < part.p_memsz)
+			good = pread(f, to, bytes, part.p_offset + address - part.p_paddr) == (ssize_t)bytes;
+	}
+out:
+	close(f);
+	return good;
 }
 
 int spit(const char *path, const char *text)

@@ -1,7 +1,6 @@
 // SPDX-License-Identifier: LGPL-2.1-or-later
 /* Memory that a partition holds is out of the boot kernel's sight and reach: dump, hot-remove, another's mapping. */
 #include <dirent.h>
-#include <elf.h>
 #include <errno.h>
 #include <fcntl.h>
 #include <signal.h>
@@ -15,29 +14,6 @@
 #include "kmod_test.h"
 
 #define SECRET "SECRET OF A TENANT"
-
-/* What /proc/kcore says is at a physical address. */
-static bool kcore_read(uint64_t address, char *text, size_t bytes)
-{
-	int f = open("/proc/kcore", O_RDONLY), i;
-	Elf64_Ehdr header;
-	bool good = false;
-
-	if (f < 0 || read(f, &header, sizeof(header)) != sizeof(header))
-		goto out;
-	for (i = 0; i < header.e_phnum && !good; i++) {
-		Elf64_Phdr part;
-
-		if (pread(f, &part, sizeof(part), header.e_phoff + i * sizeof(part)) != sizeof(part))
-			break;
-		if (part.p_type == PT_LOAD && part.p_paddr != ~0ull && address >= part.p_paddr &&
-		    address - part.p_paddr < part.p_memsz)
-			good = pread(f, text, bytes, part.p_offset + address - part.p_paddr) == (ssize_t)bytes;
-	}
-out:
-	close(f);
-	return good;
-}
 
 static uint64_t kernel_code(void)
 {
@@ -60,9 +36,10 @@ static void test_kcore(void)
 	low = map(slice, 4096);
 	strcpy((char *)at, SECRET);
 	strcpy((char *)low, SECRET);
-	CHECK("kcore-held", kcore_read(base, text, sizeof(text)) && !strstr(text, SECRET), "'%s'", text);
-	CHECK("kcore-slice", kcore_read(slice, text, sizeof(text)) && !strstr(text, SECRET), "'%s'", text);
-	CHECK("kcore-own", kcore_read(kernel_code(), own, sizeof(own)) && memcmp(own, (char[32]){}, sizeof(own)),
+	CHECK("kcore-held", core_read("/proc/kcore", base, text, sizeof(text)) && !strstr(text, SECRET), "'%s'", text);
+	CHECK("kcore-slice", core_read("/proc/kcore", slice, text, sizeof(text)) && !strstr(text, SECRET), "'%s'", text);
+	CHECK("kcore-own", core_read("/proc/kcore", kernel_code(), own, sizeof(own)) &&
+			   memcmp(own, (char[32]){}, sizeof(own)),
 	      "nothing is to be seen there");
 	munmap(at, 2 * MIB);
 	munmap(low, 4096);

@@ -3,7 +3,6 @@
  * The boot kernel panics, with a kernel for its dump loaded, while a partition runs. The dump has nothing of it;
  * the partition runs on until the dump's kernel restarts the machine.
  */
-#include <elf.h>
 #include <errno.h>
 #include <fcntl.h>
 #include <sched.h>
@@ -53,27 +52,6 @@ void kdump_crash(const char *kernel, const char *initrd)
 	err = syscall(SYS_kexec_file_load, image, files, strlen(words) + 1, words, ON_CRASH) ? -errno : 0;
 	if (CHECK("kdump-loaded", !err, "%d", err))
 		spit("/proc/sysrq-trigger", "c");
-}
-
-static bool dump_read(uint64_t address, void *to, size_t bytes)
-{
-	int f = open("/proc/vmcore", O_RDONLY), i;
-	Elf64_Ehdr header;
-	bool good = false;
-
-	if (f < 0 || read(f, &header, sizeof(header)) != sizeof(header))
-		goto out;
-	for (i = 0; i < header.e_phnum && !good; i++) {
-		Elf64_Phdr part;
-
-		if (pread(f, &part, sizeof(part), header.e_phoff + i * sizeof(part)) != sizeof(part))
-			break;
-		if (part.p_type == PT_LOAD && address >= part.p_paddr && address - part.p_paddr < part.p_memsz)
-			good = pread(f, to, bytes, part.p_offset + address - part.p_paddr) == (ssize_t)bytes;
-	}
-out:
-	close(f);
-	return good;
 }
 
 struct search {
@@ -127,10 +105,12 @@ void kdump_look(void)
 	make_secret((uint8_t *)secret);
 	CHECK("kdump-words", words && sscanf(words, WORD "%llx", &base) == 1, "none");
 	/* So that one knows that this test looks at the right place. What is below 1 MiB Linux leaves out itself. */
-	CHECK("kdump-unfiltered", dump_read(base + OFFSET_SECRET, seen, sizeof(seen)) && !strcmp(seen, secret), "'%s'", seen);
-	dump_read(base + OFFSET_PARAMS, &before, sizeof(before));
+	CHECK("kdump-unfiltered", core_read("/proc/vmcore", base + OFFSET_SECRET, seen, sizeof(seen)) && !strcmp(seen, secret),
+	      "'%s'", seen);
+	core_read("/proc/vmcore", base + OFFSET_PARAMS, &before, sizeof(before));
 	usleep(100000);
-	CHECK("kdump-runs-on", dump_read(base + OFFSET_PARAMS, &after, sizeof(after)) && after > before, "%llu, %llu",
+	CHECK("kdump-runs-on",
+	      core_read("/proc/vmcore", base + OFFSET_PARAMS, &after, sizeof(after)) && after > before, "%llu, %llu",
 	      (unsigned long long)before, (unsigned long long)after);
 	bytes = filtered(&tenant, &own);
 	printf("# %llu KiB of a dump\n", (unsigned long long)bytes >> 10);
