@@ -34,6 +34,7 @@ union parker_arg {
 	struct parker_memory memory;
 	struct parker_start start;
 	struct parker_kill kill;
+	struct parker_open_arg open;
 };
 
 enum {
@@ -88,6 +89,7 @@ static const struct parker_op ops[] = {
 	OP(TAKE_DEVICES, parker_set, __reserved2, PARKER_CONFINE, IDLE | ITEMS, parker_take_devices),
 	OP(GIVE_DEVICES, parker_set, __reserved2, 0, IDLE | ITEMS, parker_give_devices),
 	OP(START, parker_start, __reserved2, 0, IDLE, parker_start),
+	OP(OPEN, parker_open, __reserved2, 0, PART | ALONE, parker_open_partition),
 	OP(KILL, parker_kill, name, 0, PART | ALONE, parker_kill),
 };
 
@@ -102,6 +104,8 @@ static u32 parker_reserved(const struct parker_op *op, const union parker_arg *a
 		return arg->memory.__reserved2;
 	case PARKER_IOC_START:
 		return arg->start.__reserved2;
+	case PARKER_IOC_OPEN:
+		return arg->open.open.__reserved2;
 	}
 	return 0;
 }
@@ -207,6 +211,7 @@ long parker_ioctl(struct file *file, unsigned int cmd, unsigned long uarg)
 	union parker_arg arg = {};
 	const struct parker_op *op;
 	u64 *items = NULL;
+	bool told;
 	int err;
 
 	if (!capable(CAP_SYS_ADMIN))
@@ -238,9 +243,10 @@ long parker_ioctl(struct file *file, unsigned int cmd, unsigned long uarg)
 		}
 	}
 	kvfree(items);
-	if (copy_to_user(uptr, &arg, min(arg.head.size, op->size)))
-		return -EFAULT;
-	return err;
+	told = !copy_to_user(uptr, &arg, min(arg.head.size, op->size));
+	if (op->cmd == PARKER_IOC_OPEN && !err)
+		parker_open_done(&arg.open, told);
+	return told ? err : -EFAULT;
 }
 
 static struct miscdevice parker_misc = {
@@ -298,6 +304,7 @@ static int __init parker_init(void)
 	SAME_HEAD(parker_memory);
 	SAME_HEAD(parker_start);
 	SAME_HEAD(parker_kill);
+	SAME_HEAD(parker_open);
 
 	err = parker_host_check() ?: parker_selftest();
 	if (err)

@@ -22,10 +22,19 @@
 static DEFINE_MUTEX(files_lock);
 static LIST_HEAD(files);
 
-struct parker_file {
-	struct list_head link;
-	struct address_space *mapping; /* lives as long as the open file */
-};
+void parker_file_add(struct parker_file *f, struct address_space *mapping)
+{
+	f->mapping = mapping;
+	guard(mutex)(&files_lock);
+	list_add(&f->link, &files);
+}
+
+/* A mapping holds its file: none is left here. */
+void parker_file_remove(struct parker_file *f)
+{
+	guard(mutex)(&files_lock);
+	list_del(&f->link);
+}
 
 static int parker_open(struct inode *inode, struct file *file)
 {
@@ -36,23 +45,15 @@ static int parker_open(struct inode *inode, struct file *file)
 	f = kmalloc(sizeof(*f), GFP_KERNEL);
 	if (!f)
 		return -ENOMEM;
-	f->mapping = file->f_mapping;
 	file->private_data = f;
-	mutex_lock(&files_lock);
-	list_add(&f->link, &files);
-	mutex_unlock(&files_lock);
+	parker_file_add(f, file->f_mapping);
 	return 0;
 }
 
-/* A mapping holds its file: none is left here. */
 static int parker_release(struct inode *inode, struct file *file)
 {
-	struct parker_file *f = file->private_data;
-
-	mutex_lock(&files_lock);
-	list_del(&f->link);
-	mutex_unlock(&files_lock);
-	kfree(f);
+	parker_file_remove(file->private_data);
+	kfree(file->private_data);
 	return 0;
 }
 
@@ -125,22 +126,31 @@ static vm_fault_t parker_fault(struct vm_fault *vmf)
 
 static const struct vm_operations_struct vm_ops = { .fault = parker_fault };
 
+/* The mapping shows memory of the partition with that serial, and of no other. */
+int parker_map(struct vm_area_struct *vma, u64 serial)
+{
+	if (is_cow_mapping(vma->vm_flags))
+		return -EINVAL;
+	vma->vm_private_data = (void *)(unsigned long)serial;
+	parker_vm_flags_set(vma, VM_PFNMAP | VM_IO | VM_DONTEXPAND | VM_DONTDUMP | VM_DONTCOPY);
+	vma->vm_ops = &vm_ops;
+	return 0;
+}
+
 static int parker_mmap(struct file *file, struct vm_area_struct *vma)
 {
 	unsigned long start, end;
 	struct parker_part *part;
+	u64 serial = 0;
 
 	if (!capable(CAP_SYS_ADMIN))
 		return -EPERM;
-	if (is_cow_mapping(vma->vm_flags))
-		return -EINVAL;
 	scoped_guard(rwsem_read, &parker_view) {
 		part = parker_holder(vma->vm_pgoff, &start, &end);
-		vma->vm_private_data = (void *)(unsigned long)(part ? part->serial : 0);
+		if (part)
+			serial = part->serial;
 	}
-	parker_vm_flags_set(vma, VM_PFNMAP | VM_IO | VM_DONTEXPAND | VM_DONTDUMP | VM_DONTCOPY);
-	vma->vm_ops = &vm_ops;
-	return 0;
+	return parker_map(vma, serial);
 }
 
 const struct file_operations parker_fops = {

@@ -44,16 +44,17 @@
 #include <linux/pci.h>
 #include <linux/rwsem.h>
 #include <linux/types.h>
+#include <linux/wait.h>
 #include <linux/workqueue.h>
 
 #include "uapi/parker.h"
 #include "uapi/parker_control.h"
 
-enum parker_state { PARKER_IDLE, PARKER_RUNNING, PARKER_EXITED };
-
-/* How the last run ended: a PARKER_EXIT_* of the control page, or one of these. */
-#define PARKER_ENDED_KILLED  4
-#define PARKER_ENDED_UNKNOWN 5
+enum parker_state {
+	PARKER_IDLE = PARKER_STATE_IDLE,
+	PARKER_RUNNING = PARKER_STATE_RUNNING,
+	PARKER_EXITED = PARKER_STATE_EXITED,
+};
 
 /* For a CPU to answer: hardware does within microseconds, a busy emulator does not. */
 #define PARKER_STOP_MS 1500
@@ -90,7 +91,9 @@ struct parker_part {
 	u64 serial; /* no other partition has or had it */
 	phys_addr_t slice;
 	enum parker_state state;
-	u32 exit; /* how the last run ended */
+	u32 exit; /* how the last run ended: a PARKER_EXIT_* of the control page, or PARKER_ENDED_* */
+	u64 changes; /* of these two, from 1 */
+	wait_queue_head_t changed;
 	bool busy; /* belongs to a command that gave up parker_lock; it is not running */
 	bool dead; /* not in the list any more; under parker_view */
 	struct mutex stopping;
@@ -161,6 +164,16 @@ void parker_memory_show(unsigned long pfn, unsigned long nr);
 
 /* map.c */
 extern const struct file_operations parker_fops;
+
+/* An open file with mappings of partitions' memory. */
+struct parker_file {
+	struct list_head link;
+	struct address_space *mapping; /* lives as long as the open file */
+};
+
+void parker_file_add(struct parker_file *f, struct address_space *mapping);
+void parker_file_remove(struct parker_file *f);
+int parker_map(struct vm_area_struct *vma, u64 serial);
 void parker_unmap(u64 start, u64 bytes);
 bool parker_part_around(struct parker_part *part, unsigned long pfn, unsigned long *start, unsigned long *end);
 
@@ -194,6 +207,15 @@ void parker_dma_unmap(struct parker_part *part, u64 start, u64 bytes);
 /* fault.c */
 extern const struct pci_error_handlers parker_fn_errors;
 int parker_dma_fault(struct iommu_domain *domain, struct device *dev, unsigned long iova, int flags, void *none);
+
+/* open.c */
+struct parker_open_arg {
+	struct parker_open open;
+	struct file *file; /* not the caller's to see */
+};
+
+parker_command parker_open_partition;
+void parker_open_done(struct parker_open_arg *a, bool told);
 
 /* start.c */
 parker_command parker_start;

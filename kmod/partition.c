@@ -89,6 +89,8 @@ void parker_set_state(struct parker_part *part, enum parker_state state, u32 exi
 		part->beating = false;
 	if (!changed)
 		return;
+	part->changes++;
+	wake_up_interruptible(&part->changed);
 	sysfs_notify(&part->dev.kobj, NULL, "state");
 	sysfs_notify(&part->dev.kobj, NULL, "exit_reason");
 	parker_event(part, NULL);
@@ -230,6 +232,8 @@ int parker_create(struct parker_part *none, void *arg, const u64 *items)
 		return -ENOMEM;
 	INIT_LIST_HEAD(&part->fns);
 	INIT_LIST_HEAD(&part->domains);
+	part->changes = 1;
+	init_waitqueue_head(&part->changed);
 	mutex_init(&part->stopping);
 	INIT_DELAYED_WORK(&part->watch, parker_watch_work);
 	part->serial = ++serial;
@@ -266,6 +270,7 @@ int parker_destroy(struct parker_part *part, void *arg, const u64 *items)
 	list_del(&part->link);
 	part->dead = true;
 	up_write(&parker_view);
+	wake_up_interruptible(&part->changed);
 	cancel_delayed_work_sync(&part->watch);
 	parker_unmap(slice, PARKER_SLICE_BYTES);
 	memset(__va(slice), 0, PARKER_SLICE_BYTES);

@@ -358,6 +358,61 @@ struct parker_kill {
 	char name[PARKER_NAME_SIZE];
 };
 
+/**
+ * struct parker_open - ioctl(PARKER_IOC_OPEN)
+ * @size: sizeof(struct parker_open)
+ * @flags: must be 0
+ * @why: out: PARKER_WHY_*
+ * @__reserved: must be 0
+ * @name: in: the partition
+ * @fd: out: a file descriptor for this partition alone, closed by exec
+ * @__reserved2: must be 0
+ *
+ * Whoever has the descriptor needs no capability. It keeps nothing: a partition can
+ * be destroyed, which makes the descriptor dead, also for a later partition of the
+ * same name.
+ *
+ * mmap() maps memory of this partition. The offset is the physical address, as
+ * with /dev/parker: that is what the application kernel's own tables and
+ * descriptors name, and ranges may come and go. SIGBUS where it holds none;
+ * -ENODEV once it is dead.
+ *
+ * read() returns one struct parker_change with what is so now, at once if the
+ * reader has not seen that yet, otherwise when it changes (-EAGAIN with
+ * O_NONBLOCK); 0 once it is dead; -EINVAL for less room than that. poll() says
+ * POLLIN where read() would not wait, and POLLHUP once it is dead.
+ *
+ * Return: 0; -EMFILE, -ENFILE: too many files.
+ */
+struct parker_open {
+	__u32 size;
+	__u32 flags;
+	__u32 why;
+	__u32 __reserved;
+	char name[PARKER_NAME_SIZE];
+	__s32 fd;
+	__u32 __reserved2;
+};
+
+/**
+ * struct parker_change - what read() of a partition's descriptor returns
+ * @state: PARKER_STATE_*
+ * @exit: how the last run ended: PARKER_EXIT_* (parker_control.h) or PARKER_ENDED_*
+ * @changes: how often either has changed, never 0: a gap tells of changes missed
+ */
+struct parker_change {
+	__u32 state;
+	__u32 exit;
+	__aligned_u64 changes;
+};
+#define PARKER_STATE_IDLE    0
+#define PARKER_STATE_RUNNING 1
+#define PARKER_STATE_EXITED  2
+
+/* Beside the control page's: ends that no application kernel tells of. */
+#define PARKER_ENDED_KILLED  4
+#define PARKER_ENDED_UNKNOWN 5
+
 #define PARKER_IOC_TYPE         0xE7 /* 00-3F; free in Linux's ioctl-number.rst */
 #define PARKER_IOC_INFO         _IO(PARKER_IOC_TYPE, 0x00)
 #define PARKER_IOC_CPU          _IO(PARKER_IOC_TYPE, 0x01)
@@ -371,5 +426,6 @@ struct parker_kill {
 #define PARKER_IOC_GIVE_DEVICES _IO(PARKER_IOC_TYPE, 0x09)
 #define PARKER_IOC_START        _IO(PARKER_IOC_TYPE, 0x0a)
 #define PARKER_IOC_KILL         _IO(PARKER_IOC_TYPE, 0x0b)
+#define PARKER_IOC_OPEN         _IO(PARKER_IOC_TYPE, 0x0c)
 
 #endif /* PARKER_UAPI_H */

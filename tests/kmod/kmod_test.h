@@ -83,6 +83,7 @@ void raw_write(const char *bdf, int at, uint16_t value);
 void test_dispatch(uint64_t host);
 void test_unprivileged(void);
 void test_create(void);
+void test_open(void);
 void test_cpus(void);
 void test_eject(void);
 void test_probing(void);

@@ -36,6 +36,7 @@ int main(int argc, char **argv)
 	test_dispatch(host);
 	test_unprivileged();
 	test_create();
+	test_open();
 	test_cpus();
 	test_two_callers();
 	test_memory();

@@ -1,0 +1,185 @@
+// SPDX-License-Identifier: GPL-2.0-only
+/*
+ * PARKER_IOC_OPEN: a file for one partition, for a process that has no business
+ * with others, and no capability. It keeps nothing alive but the memory of its name:
+ * once the partition is destroyed, nothing can be mapped or read by it any more.
+ */
+#include <linux/file.h>
+#include <linux/fs.h>
+#include <linux/mm.h>
+#include <linux/module.h>
+#include <linux/mount.h>
+#include <linux/poll.h>
+#include <linux/pseudo_fs.h>
+#include <linux/slab.h>
+#include <linux/uaccess.h>
+
+#include "parker.h"
+
+#define PARKER_FS_MAGIC 0x7061726b /* "park" */
+
+struct parker_opened {
+	struct parker_file file;
+	struct parker_part *part; /* a reference */
+	u64 seen; /* of its changes, by the last read */
+};
+
+/*
+ * Each file has an inode of its own: so its mappings are found without those of
+ * others, and cut without cutting those.
+ */
+static int parker_fs_init(struct fs_context *context)
+{
+	return init_pseudo(context, PARKER_FS_MAGIC) ? 0 : -ENOMEM;
+}
+
+static struct file_system_type parker_fs = {
+	.name = "parker",
+	.owner = THIS_MODULE,
+	.init_fs_context = parker_fs_init,
+	.kill_sb = kill_anon_super,
+};
+static struct vfsmount *parker_mount;
+static int parker_mounts;
+
+static int parker_opened_mmap(struct file *file, struct vm_area_struct *vma)
+{
+	struct parker_opened *opened = file->private_data;
+
+	scoped_guard(rwsem_read, &parker_view)
+		if (opened->part->dead)
+			return -ENODEV;
+	return parker_map(vma, opened->part->serial);
+}
+
+static bool parker_opened_news(struct parker_opened *opened, struct parker_change *change)
+{
+	struct parker_part *part = opened->part;
+
+	guard(rwsem_read)(&parker_view);
+	if (!part->dead && opened->seen == part->changes)
+		return false;
+	change->state = part->state;
+	change->exit = part->exit;
+	change->changes = part->dead ? 0 : part->changes;
+	return true;
+}
+
+static __poll_t parker_opened_poll(struct file *file, poll_table *wait)
+{
+	struct parker_opened *opened = file->private_data;
+	struct parker_change change;
+
+	poll_wait(file, &opened->part->changed, wait);
+	if (!parker_opened_news(opened, &change))
+		return 0;
+	return EPOLLIN | EPOLLRDNORM | (change.changes ? 0 : EPOLLHUP);
+}
+
+static ssize_t parker_opened_read(struct file *file, char __user *to, size_t bytes, loff_t *at)
+{
+	struct parker_opened *opened = file->private_data;
+	struct parker_change change = {};
+	int err;
+
+	if (bytes < sizeof(change))
+		return -EINVAL;
+	if (file->f_flags & O_NONBLOCK) {
+		if (!parker_opened_news(opened, &change))
+			return -EAGAIN;
+	} else {
+		err = wait_event_interruptible(opened->part->changed, parker_opened_news(opened, &change));
+		if (err)
+			return err;
+	}
+	if (!change.changes)
+		return 0; /* destroyed */
+	if (copy_to_user(to, &change, sizeof(change)))
+		return -EFAULT;
+	opened->seen = change.changes;
+	return sizeof(change);
+}
+
+static int parker_opened_release(struct inode *inode, struct file *file)
+{
+	struct parker_opened *opened = file->private_data;
+
+	parker_file_remove(&opened->file);
+	put_device(&opened->part->dev);
+	kfree(opened);
+	simple_release_fs(&parker_mount, &parker_mounts);
+	return 0;
+}
+
+static const struct file_operations parker_opened_fops = {
+	.owner = THIS_MODULE,
+	.mmap = parker_opened_mmap,
+	.poll = parker_opened_poll,
+	.read = parker_opened_read,
+	.release = parker_opened_release,
+	.llseek = noop_llseek,
+};
+
+static struct file *parker_opened_file(void)
+{
+	struct inode *inode;
+	struct file *file;
+	int err;
+
+	err = simple_pin_fs(&parker_fs, &parker_mount, &parker_mounts);
+	if (err)
+		return ERR_PTR(err);
+	inode = alloc_anon_inode(parker_mount->mnt_sb);
+	if (IS_ERR(inode)) {
+		file = ERR_CAST(inode);
+		goto unpin;
+	}
+	__module_get(THIS_MODULE); /* which the end of the file gives back */
+	file = alloc_file_pseudo(inode, parker_mount, "parker", O_RDWR, &parker_opened_fops);
+	if (!IS_ERR(file))
+		return file;
+	module_put(THIS_MODULE);
+	iput(inode);
+unpin:
+	simple_release_fs(&parker_mount, &parker_mounts);
+	return file;
+}
+
+/* Needs nothing that other commands have. The caller's number for the file is settled by parker_open_done(). */
+int parker_open_partition(struct parker_part *part, void *arg, const u64 *items)
+{
+	struct parker_open_arg *a = arg;
+	struct parker_opened *opened;
+	struct file *file;
+
+	opened = kzalloc(sizeof(*opened), GFP_KERNEL);
+	if (!opened)
+		return -ENOMEM;
+	a->open.fd = get_unused_fd_flags(O_CLOEXEC);
+	if (a->open.fd < 0) {
+		kfree(opened);
+		return a->open.fd;
+	}
+	file = parker_opened_file();
+	if (IS_ERR(file)) {
+		put_unused_fd(a->open.fd);
+		kfree(opened);
+		return PTR_ERR(file);
+	}
+	opened->part = part;
+	get_device(&part->dev);
+	file->private_data = opened;
+	parker_file_add(&opened->file, file->f_mapping);
+	a->file = file;
+	return 0;
+}
+
+void parker_open_done(struct parker_open_arg *a, bool told)
+{
+	if (told) {
+		fd_install(a->open.fd, a->file);
+	} else {
+		put_unused_fd(a->open.fd);
+		fput(a->file);
+	}
+}
