@@ -79,6 +79,22 @@ static void parker_cpu_send(unsigned int cpu, u32 icr)
 	local_irq_restore(flags);
 }
 
+/* An ordinary interrupt for the partition's CPU with that ID; with @send false, whether it has one. */
+bool parker_cpu_interrupt(const struct parker_part *part, u32 apic_id, u8 vector, bool send)
+{
+	unsigned int cpu;
+
+	lockdep_assert_held(&parker_view);
+	for_each_cpu(cpu, &part->cpus) {
+		if (parker_cpu_apic_id(cpu) != apic_id)
+			continue;
+		if (send)
+			parker_cpu_send(cpu, APIC_DM_FIXED | vector);
+		return true;
+	}
+	return false;
+}
+
 /* The CPU will wait for a SIPI, soon, whatever it does. */
 static void parker_cpu_init(unsigned int cpu)
 {

@@ -100,6 +100,86 @@ static ssize_t parker_opened_read(struct file *file, char __user *to, size_t byt
 	return sizeof(change);
 }
 
+/*
+ * What a message may be: anything else could be an INIT, a start-up, an NMI, an SMI, or
+ * go to CPUs that are named by what another kernel writes into them (logical mode).
+ */
+static bool parker_message_ordinary(const struct parker_message *m)
+{
+	u32 mode = m->data >> 8 & 7;
+
+	return (m->address & ~0xff008ull) == 0xfee00000 && (m->data & 0xff) >= 0x20 && mode <= 1 &&
+	       !(m->data & ~(0x7ffu | 1u << 14)) && !m->__reserved;
+}
+
+static u32 parker_message_id(const struct parker_message *m)
+{
+	return m->address >> 12 & 0xff;
+}
+
+static int parker_opened_send(struct parker_part *part, struct parker_signal *a, const struct parker_message *messages)
+{
+	const struct parker_message *m;
+	u32 i;
+
+	guard(rwsem_read)(&parker_view);
+	if (part->dead)
+		return -ENODEV;
+	if (part->state != PARKER_RUNNING) {
+		a->why = PARKER_WHY_RUNNING;
+		return -EBUSY;
+	}
+	for (i = 0; i < a->nr; i++) {
+		m = messages + i;
+		a->failed = i;
+		if (!parker_message_ordinary(m))
+			return -EINVAL;
+		if (!parker_cpu_interrupt(part, parker_message_id(m), m->data & 0xff, false)) {
+			a->why = PARKER_WHY_NOT_HELD;
+			return -ENXIO;
+		}
+	}
+	a->failed = PARKER_NO_ITEM;
+	for (i = 0; i < a->nr; i++)
+		parker_cpu_interrupt(part, parker_message_id(messages + i), messages[i].data & 0xff, true);
+	return 0;
+}
+
+static long parker_opened_signal(struct parker_opened *opened, struct parker_signal __user *to)
+{
+	struct parker_message messages[PARKER_SIGNAL_MAX];
+	struct parker_signal a = {};
+	u32 size;
+	int err;
+
+	if (get_user(size, &to->size))
+		return -EFAULT;
+	if (size < sizeof(a))
+		return -EINVAL;
+	if (size > PAGE_SIZE)
+		return -E2BIG;
+	err = copy_struct_from_user(&a, sizeof(a), to, size);
+	if (err)
+		return err;
+	a.why = PARKER_WHY_NONE;
+	a.failed = PARKER_NO_ITEM;
+	if (a.flags)
+		return -EOPNOTSUPP;
+	if (a.__reserved || a.__reserved2 || memchr_inv(a.name, 0, sizeof(a.name)) || !a.nr || a.nr > PARKER_SIGNAL_MAX)
+		return -EINVAL;
+	if (copy_from_user(messages, u64_to_user_ptr(a.items), a.nr * sizeof(*messages)))
+		return -EFAULT;
+	err = parker_opened_send(opened->part, &a, messages);
+	return copy_to_user(to, &a, sizeof(a)) ? -EFAULT : err;
+}
+
+static long parker_opened_ioctl(struct file *file, unsigned int cmd, unsigned long uarg)
+{
+	if (cmd != PARKER_IOC_SIGNAL)
+		return -ENOTTY;
+	return parker_opened_signal(file->private_data, (void __user *)uarg);
+}
+
 static int parker_opened_release(struct inode *inode, struct file *file)
 {
 	struct parker_opened *opened = file->private_data;
@@ -116,6 +196,7 @@ static const struct file_operations parker_opened_fops = {
 	.mmap = parker_opened_mmap,
 	.poll = parker_opened_poll,
 	.read = parker_opened_read,
+	.unlocked_ioctl = parker_opened_ioctl,
 	.release = parker_opened_release,
 	.llseek = noop_llseek,
 };

@@ -150,6 +150,7 @@ parker_command parker_create, parker_destroy, parker_kill;
 /* cpu.c */
 parker_command parker_cpu_identity, parker_take_cpus, parker_give_cpus;
 bool parker_apic_id_valid(u32 id, bool x2apic);
+bool parker_cpu_interrupt(const struct parker_part *part, u32 apic_id, u8 vector, bool send);
 int parker_cpus_stop(const struct cpumask *cpus, unsigned int ms);
 int parker_cpus_stop_all(unsigned int ms);
 int parker_cpu_start(unsigned int cpu, phys_addr_t page, const u32 *started);

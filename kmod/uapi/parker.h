@@ -30,8 +30,7 @@
  *
  * Room is left for more: numbers from 0x10 on, flags, members at the end of each
  * struct. What is planned: START with a guard (its entry for each CPU), TAKE and
- * GIVE of a running partition (a flag), a command that signals a device's
- * interrupt (number 0x0d).
+ * GIVE of a running partition (a flag).
  *
  * A partition is a named kernel object that lives until PARKER_IOC_DESTROY,
  * whoever closes which file. What it holds and how it fares is read from
@@ -395,6 +394,52 @@ struct parker_open {
 };
 
 /**
+ * struct parker_message - a message-signalled interrupt
+ * @address: 0xFEEid008 or 0xFEEid000: the local APIC with that ID (physical mode)
+ * @data: bits 0 to 7: vector, from 0x20; bits 8 to 10: fixed or lowest priority; bit 14
+ *	as it likes, all others 0
+ * @__reserved: must be 0
+ */
+struct parker_message {
+	__aligned_u64 address;
+	__u32 data;
+	__u32 __reserved;
+};
+
+/**
+ * struct parker_signal - ioctl(PARKER_IOC_SIGNAL) on what PARKER_IOC_OPEN returned
+ * @size: sizeof(struct parker_signal)
+ * @flags: must be 0
+ * @why: out: PARKER_WHY_*
+ * @__reserved: must be 0
+ * @name: zeros
+ * @items: in: address of an array of struct parker_message
+ * @failed: out: the first message at fault, by its place, or PARKER_NO_ITEM
+ * @nr: in: length of the array, 1 to PARKER_SIGNAL_MAX
+ * @__reserved2: must be 0
+ *
+ * Sends interrupts to CPUs of a running partition. All messages are checked before
+ * the first is sent. The partition may have moved an interrupt away from a CPU, or
+ * stopped that CPU: then it is lost, as on any machine.
+ *
+ * Return: 0; -ENODEV: the partition is destroyed; -EBUSY with why RUNNING: it does
+ * not run; -EINVAL with @failed: a message is no ordinary interrupt; -ENXIO with why
+ * NOT_HELD: the APIC is not one of its CPUs.
+ */
+struct parker_signal {
+	__u32 size;
+	__u32 flags;
+	__u32 why;
+	__u32 __reserved;
+	char name[PARKER_NAME_SIZE];
+	__aligned_u64 items;
+	__aligned_u64 failed;
+	__u32 nr;
+	__u32 __reserved2;
+};
+#define PARKER_SIGNAL_MAX 64
+
+/**
  * struct parker_change - what read() of a partition's descriptor returns
  * @state: PARKER_STATE_*
  * @exit: how the last run ended: PARKER_EXIT_* (parker_control.h) or PARKER_ENDED_*
@@ -427,5 +472,6 @@ struct parker_change {
 #define PARKER_IOC_START        _IO(PARKER_IOC_TYPE, 0x0a)
 #define PARKER_IOC_KILL         _IO(PARKER_IOC_TYPE, 0x0b)
 #define PARKER_IOC_OPEN         _IO(PARKER_IOC_TYPE, 0x0c)
+#define PARKER_IOC_SIGNAL       _IO(PARKER_IOC_TYPE, 0x0d)
 
 #endif /* PARKER_UAPI_H */

@@ -84,6 +84,7 @@ void test_dispatch(uint64_t host);
 void test_unprivileged(void);
 void test_create(void);
 void test_open(void);
+void test_signal(void);
 void test_cpus(void);
 void test_eject(void);
 void test_probing(void);

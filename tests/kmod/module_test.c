@@ -37,6 +37,7 @@ int main(int argc, char **argv)
 	test_unprivileged();
 	test_create();
 	test_open();
+	test_signal();
 	test_cpus();
 	test_two_callers();
 	test_memory();

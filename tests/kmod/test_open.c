@@ -56,6 +56,75 @@ static int unprivileged(int file, uint64_t start, uint64_t foreign)
 	return bad;
 }
 
+static int signal_by(int file, const struct parker_message *messages, uint32_t nr, uint32_t *reason, uint64_t *failed)
+{
+	struct parker_signal a = { .size = sizeof(a), .items = (uintptr_t)messages, .nr = nr };
+	int err = ioctl(file, PARKER_IOC_SIGNAL, &a) ? -errno : 0;
+
+	*reason = a.why;
+	*failed = a.failed;
+	return err;
+}
+
+/* What may be sent to a running partition, and where. CPU 2, whose APIC ID is 2 here, is its own; it runs with interrupts off. */
+void test_signal(void)
+{
+	static const struct {
+		const char *name;
+		struct parker_message message;
+		int err;
+	} rows[] = {
+		{ "signal-fixed", { 0xfee02000, 0x40, 0 }, 0 },
+		{ "signal-lowest", { 0xfee02008, 0x4140, 0 }, 0 },
+		{ "signal-boot-cpu", { 0xfee00000, 0x40, 0 }, -ENXIO },
+		{ "signal-free-cpu", { 0xfee01000, 0x40, 0 }, -ENXIO },
+		{ "signal-everybody", { 0xfeeff000, 0x40, 0 }, -ENXIO },
+		{ "signal-init", { 0xfee02000, 0x540, 0 }, -EINVAL },
+		{ "signal-startup", { 0xfee02000, 0x640, 0 }, -EINVAL },
+		{ "signal-nmi", { 0xfee02000, 0x440, 0 }, -EINVAL },
+		{ "signal-smi", { 0xfee02000, 0x240, 0 }, -EINVAL },
+		{ "signal-exception", { 0xfee02000, 0x1f, 0 }, -EINVAL },
+		{ "signal-logical", { 0xfee02004, 0x40, 0 }, -EINVAL },
+		{ "signal-remapped", { 0xfee02010, 0x40, 0 }, -EINVAL },
+		{ "signal-memory", { 0x100000, 0x40, 0 }, -EINVAL },
+		{ "signal-high", { 0x1fee02000, 0x40, 0 }, -EINVAL },
+		{ "signal-level", { 0xfee02000, 0x8040, 0 }, -EINVAL },
+		{ "signal-reserved", { 0xfee02000, 0x40, 1 }, -EINVAL },
+	};
+	struct parker_message two[2] = { { 0xfee02000, 0x40, 0 }, { 0xfee00000, 0x40, 0 } };
+	struct application a;
+	uint64_t failed;
+	uint32_t reason;
+	size_t i;
+	int file, err;
+
+	err = application_begin(&a, "sig", 2);
+	file = open_partition("sig");
+	if (!CHECK("signal-begin", !err && file >= 0, "%d, %d", err, file))
+		return;
+	err = signal_by(file, two, 1, &reason, &failed);
+	CHECK("signal-idle", err == -EBUSY && reason == PARKER_WHY_RUNNING, "%d, why %u", err, reason);
+	err = application_start(&a);
+	CHECK("signal-start", !err, "%d", err);
+	for (i = 0; i < sizeof(rows) / sizeof(*rows); i++) {
+		err = signal_by(file, &rows[i].message, 1, &reason, &failed);
+		CHECK(rows[i].name, err == rows[i].err && (err ? failed == 0 : failed == PARKER_NO_ITEM) &&
+		      (reason == PARKER_WHY_NOT_HELD) == (err == -ENXIO), "%d, why %u", err, reason);
+	}
+	err = signal_by(file, two, 2, &reason, &failed);
+	CHECK("signal-names-message", err == -ENXIO && failed == 1, "%d, %llu", err, (unsigned long long)failed);
+	CHECK("signal-none", signal_by(file, two, 0, &reason, &failed) == -EINVAL, "sent");
+	CHECK("signal-many", signal_by(file, two, PARKER_SIGNAL_MAX + 1, &reason, &failed) == -EINVAL, "sent");
+	CHECK("signal-nowhere", signal_by(file, NULL, 1, &reason, &failed) == -EFAULT, "sent");
+	kill_partition("sig");
+	err = signal_by(file, two, 1, &reason, &failed);
+	CHECK("signal-ended", err == -EBUSY, "%d", err);
+	application_end(&a);
+	err = signal_by(file, two, 1, &reason, &failed);
+	CHECK("signal-dead", err == -ENODEV, "%d", err);
+	close(file);
+}
+
 void test_open(void)
 {
 	uint64_t start = 0, foreign = 0, slice = 0, again = 0;
