@@ -57,12 +57,17 @@ static bool parker_opened_news(struct parker_opened *opened, struct parker_chang
 	struct parker_part *part = opened->part;
 
 	guard(rwsem_read)(&parker_view);
-	if (!part->dead && opened->seen == part->changes)
+	if (!part->dead && READ_ONCE(opened->seen) == part->changes)
 		return false;
 	change->state = part->state;
 	change->exit = part->exit;
 	change->changes = part->dead ? 0 : part->changes;
 	return true;
+}
+
+static bool parker_opened_stale(const struct parker_opened *opened)
+{
+	return READ_ONCE(opened->part->dead) || READ_ONCE(opened->part->changes) != READ_ONCE(opened->seen);
 }
 
 static __poll_t parker_opened_poll(struct file *file, poll_table *wait)
@@ -88,15 +93,17 @@ static ssize_t parker_opened_read(struct file *file, char __user *to, size_t byt
 		if (!parker_opened_news(opened, &change))
 			return -EAGAIN;
 	} else {
-		err = wait_event_interruptible(opened->part->changed, parker_opened_news(opened, &change));
-		if (err)
-			return err;
+		do { /* parker_opened_news() may sleep, which a condition to wait for must not */
+			err = wait_event_interruptible(opened->part->changed, parker_opened_stale(opened));
+			if (err)
+				return err;
+		} while (!parker_opened_news(opened, &change));
 	}
 	if (!change.changes)
 		return 0; /* destroyed */
 	if (copy_to_user(to, &change, sizeof(change)))
 		return -EFAULT;
-	opened->seen = change.changes;
+	WRITE_ONCE(opened->seen, change.changes);
 	return sizeof(change);
 }
 

@@ -89,7 +89,7 @@ void parker_set_state(struct parker_part *part, enum parker_state state, u32 exi
 		part->beating = false;
 	if (!changed)
 		return;
-	part->changes++;
+	WRITE_ONCE(part->changes, part->changes + 1);
 	wake_up_interruptible(&part->changed);
 	sysfs_notify(&part->dev.kobj, NULL, "state");
 	sysfs_notify(&part->dev.kobj, NULL, "exit_reason");
@@ -268,7 +268,7 @@ int parker_destroy(struct parker_part *part, void *arg, const u64 *items)
 
 	down_write(&parker_view);
 	list_del(&part->link);
-	part->dead = true;
+	WRITE_ONCE(part->dead, true);
 	up_write(&parker_view);
 	wake_up_interruptible(&part->changed);
 	cancel_delayed_work_sync(&part->watch);
