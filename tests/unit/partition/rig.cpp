@@ -2,10 +2,12 @@
 #include "rig.h"
 
 #include <parker.h>
+#include <parker_control.h>
 #include <unistd.h>
 
 #include <algorithm>
 #include <catch2/catch.hpp>
+#include <cstring>
 #include <fstream>
 
 namespace parker {
@@ -47,7 +49,14 @@ void Rig::new_daemon()
     fleet = std::make_unique<Fleet>(
         Fleet::Environment{*control,
                            *this,
-                           [this] { return computer; },
+                           [this] {
+                               if (machine_error)
+                                   throw Error{*machine_error};
+                               auto seen = computer;
+                               for (const auto& held : control->list())
+                                   seen.online -= held.cpus;
+                               return seen;
+                           },
                            [this] { return now; },
                            {},
                            build,
@@ -126,11 +135,30 @@ void Rig::job_removed(std::uint32_t id, const std::string& partition, const std:
 {
     log.push_back("job_removed " + partition);
     jobs_.at(id) = error ? std::string{info(error->code()).name} : "done";
+    if (error)
+        errors_.emplace(id, *error);
 }
 
 std::string Rig::outcome(std::uint32_t job) const
 {
     return jobs_.at(job);
+}
+
+std::optional<Error> Rig::error(std::uint32_t job) const
+{
+    const auto found = errors_.find(job);
+    return found == errors_.end() ? std::nullopt : std::optional{found->second};
+}
+
+bool Rig::button() const
+{
+    const auto page = control->find("db")->slice + PARKER_SLICE_CONTROL;
+    const auto mapping = control->map({page, page + page_bytes});
+    std::uint32_t command = PARKER_COMMAND_NONE;
+    std::memcpy(&command, mapping->bytes().data() + PARKER_CTL_COMMAND, sizeof command);
+    const std::uint32_t none = PARKER_COMMAND_NONE;
+    std::memcpy(mapping->bytes().data() + PARKER_CTL_COMMAND, &none, sizeof none);
+    return command == PARKER_COMMAND_POWER_BUTTON;
 }
 
 std::string Rig::phase(const std::string& name) const

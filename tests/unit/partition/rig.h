@@ -4,6 +4,8 @@
 #include <deque>
 #include <filesystem>
 #include <functional>
+#include <map>
+#include <optional>
 #include <string>
 #include <vector>
 
@@ -13,7 +15,8 @@
 namespace parker {
 
 // Everything around a Fleet, so that a test can say what happens and look at what came of it: a simulated machine of
-// 8 CPUs, 8 GiB and two devices behind root ports, a clock that is turned by hand, a worker that works when told.
+// 8 CPUs, 8 GiB and two devices behind root ports, a clock that is turned by hand, a worker that works when told. CPUs
+// that are held are offline in the machine, as they really are.
 struct Rig : Executor, FleetObserver {
     using Clock = Fleet::Clock;
     using Call = SimulatedControl::Call;
@@ -63,6 +66,8 @@ struct Rig : Executor, FleetObserver {
     Status status(const std::string& name = "db") const { return fleet->status(name); }
     std::string phase(const std::string& name = "db") const; // "active/running"
     std::string outcome(std::uint32_t job) const;            // "under way", "done" or the code's name
+    std::optional<Error> error(std::uint32_t job) const;     // how it ended
+    bool button() const; // of db was pressed since the last time; the kernel does not hear of it then
     bool holds_nothing() const { return sim_list().empty(); }
     std::vector<HeldPartition> sim_list() const { return control->list(); }
 
@@ -74,6 +79,7 @@ struct Rig : Executor, FleetObserver {
     std::vector<std::string> log;    // what the observer was told
     std::vector<std::string> phases; // each that was told of, in their order: "db active/running"
     std::optional<Error> build_error;
+    std::optional<Error> machine_error;
     std::vector<std::string> built; // names that firmware was built for
     std::vector<Ending> endings;    // of kernels, as they were looked at last
     std::string cause;              // what was found then
@@ -91,6 +97,7 @@ private:
 
     std::deque<Task> tasks_;
     std::map<std::uint32_t, std::string> jobs_;
+    std::map<std::uint32_t, Error> errors_;
 };
 
 Code code_of(const std::function<void()>& call); // of the Error that it throws; usage, which nothing here throws: none

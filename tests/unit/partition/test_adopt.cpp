@@ -195,3 +195,120 @@ TEST_CASE("a damaged record of a run costs what it held and nothing else")
     CHECK(rig.holds_nothing());
     CHECK_FALSE(std::filesystem::exists(rig.directory / "runs" / "db.json"));
 }
+
+TEST_CASE("a new daemon knows which run it found, and since when")
+{
+    Rig rig;
+    rig.define({{}});
+    rig.start();
+    const auto before = rig.status();
+    rig.new_daemon();
+    CHECK(rig.status().run_id == before.run_id);
+    CHECK(rig.status().run_started_usec == before.run_started_usec);
+    CHECK(before.run_started_usec != 0);
+}
+
+TEST_CASE("a new daemon notices a hang, though nobody knows the manifest's limits")
+{
+    Rig rig;
+    Rig::Spec spec;
+    spec.extra = "timeouts: {heartbeat: 5s}\n";
+    rig.define({spec});
+    rig.start();
+    rig.new_daemon();
+    rig.define_broken("db", "/etc/parker.d/db.yaml");
+    rig.control->hang("db");
+    rig.pass(29s);
+    CHECK(rig.phase() == "active/running");
+    rig.pass(9s);
+    CHECK(rig.phase() == "failed/hung");
+    CHECK(rig.holds_nothing());
+}
+
+TEST_CASE("a new daemon ends one that boots and whose manifest is gone")
+{
+    Rig rig;
+    rig.define({{}});
+    rig.fleet->begin(Verb::start, "db");
+    rig.drain();
+    rig.new_daemon();
+    rig.define({});
+    CHECK(rig.phase() == "deactivating/stopping");
+    rig.pass(6s);
+    CHECK(rig.fleet->names().empty());
+    CHECK(rig.holds_nothing());
+}
+
+TEST_CASE("what a new daemon had to give back may be reserved by hand, and stays then")
+{
+    Rig rig;
+    rig.control->create("db"); // half a start
+    rig.new_daemon();
+    rig.define({{}});
+    rig.drain();
+    REQUIRE(rig.holds_nothing());
+    rig.fleet->begin(Verb::reserve, "db");
+    rig.drain();
+    CHECK(rig.phase() == "inactive/held");
+    rig.define({{}});
+    rig.drain();
+    CHECK(rig.phase() == "inactive/held");
+}
+
+TEST_CASE("what a new daemon found running with its own definition needs no new reservation at its end")
+{
+    Rig rig;
+    rig.define({always_reserved()});
+    rig.drain();
+    rig.start();
+    rig.new_daemon();
+    rig.define({always_reserved()});
+    rig.phases.clear();
+    rig.control->end("db", Exit::poweroff);
+    rig.fleet->on_module_event("db");
+    rig.drain();
+    CHECK(rig.phases == std::vector<std::string>{"db deactivating/returning", "db inactive/held"});
+}
+
+TEST_CASE("what a new daemon found running reboots in place")
+{
+    Rig rig;
+    rig.define({{}});
+    rig.start();
+    rig.new_daemon();
+    rig.define({{}});
+    const auto page = rig.sim_list().front().memory.front().end - page_bytes;
+    rig.control->map({page, page + page_bytes})->bytes().front() = std::byte{7};
+    rig.control->end("db", Exit::reboot);
+    rig.fleet->on_module_event("db");
+    rig.drain();
+    CHECK(rig.outcome(rig.start()) == "done");
+    CHECK(rig.control->map({page, page + page_bytes})->bytes().front() == std::byte{7});
+}
+
+TEST_CASE("the last look does not take a manifest for that of a run which it is not")
+{
+    Rig rig;
+    rig.define({{}});
+    rig.start();
+    rig.new_daemon();
+    Rig::Spec other;
+    other.memory = "{size: 256MiB}";
+    rig.define({other});
+    rig.control->end("db", Exit::panic);
+    rig.fleet->on_module_event("db");
+    rig.drain();
+    REQUIRE(rig.endings.size() == 1);
+    CHECK_FALSE(rig.endings.front().manifest);
+}
+
+TEST_CASE("half a start is given back without a step that is not needed")
+{
+    Rig rig;
+    rig.control->create("db");
+    rig.new_daemon();
+    rig.control->forget_history();
+    rig.define({{}});
+    rig.drain();
+    CHECK(rig.control->history() == std::vector<std::string>{"destroy db"}); // no kill of what never ran
+}

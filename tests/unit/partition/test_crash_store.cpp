@@ -225,6 +225,9 @@ TEST_CASE("which ends are crashes")
     CHECK(CrashStore::is_crash(Result::hung, ""));
     CHECK(CrashStore::is_crash(Result::unknown, ""));
     CHECK(CrashStore::is_crash(Result::start_failed, ""));
+    CHECK(CrashStore::is_crash(Result::boot_timeout, ""));
+    CHECK(CrashStore::is_crash(Result::stop_timeout, ""));
+    CHECK_FALSE(CrashStore::is_crash(Result::resources, "Kernel panic - not syncing: long ago"));
     CHECK(CrashStore::is_crash(Result::reboot, "Kernel panic - not syncing: test"));
     CHECK_FALSE(CrashStore::is_crash(Result::reboot, ""));
     CHECK_FALSE(CrashStore::is_crash(Result::success, "BUG: long ago"));

@@ -3,9 +3,11 @@
 
 #include <fstream>
 
+#include "partition/give_back.h"
 #include "partition/image.h"
 #include "partition/launch.h"
 #include "rig.h"
+#include <algorithm>
 
 using namespace parker;
 using Verb = Fleet::Verb;
@@ -279,4 +281,173 @@ TEST_CASE("a CPU that interrupts do not reach does not start")
     Launched launched;
     CHECK_THROWS_WITH(launch(control, input, launched),
                       "CPU 2: its APIC ID is 255, and a partition's interrupts reach 254 at most");
+}
+
+namespace {
+
+// A partition that has all that it is to run with, and what launch() is given for it.
+struct Ready {
+    explicit Ready(const Rig::Spec& spec = {}, const std::vector<Bdf>& devices = {})
+    {
+        input.manifest = std::make_shared<Manifest>(rig.manifests({spec}).manifests.front());
+        input.definition = "digest";
+        input.machine = rig.computer;
+        input.memory_is_clean = true;
+        input.build = [this](const firmware::Request& request) {
+            seen = request;
+            firmware::Firmware result;
+            result.entry = result.boot_params = result.page_table = request.memory.front().start;
+            return result;
+        };
+        input.state_directory = rig.directory;
+        rig.control->create("db");
+        rig.control->take_cpus("db", CpuSet{2, 3});
+        rig.control->take_memory("db", 0, 512 * MiB);
+        if (!devices.empty())
+            rig.control->take_devices("db", devices, false);
+    }
+    Code code()
+    {
+        return code_of([this] { launch(*rig.control, input, launched); });
+    }
+
+    Rig rig;
+    Launch input;
+    firmware::Request seen;
+    Launched launched;
+};
+
+} // namespace
+
+TEST_CASE("the kernel and all initrds together have to fit, and the one that does not is named")
+{
+    Rig rig;
+    for (const auto* name : {"one", "two"}) {
+        std::ofstream{rig.directory / name} << "an initrd";
+        std::filesystem::resize_file(rig.directory / name, 40 * MiB); // sparse; the partition has 64 MiB
+    }
+    const auto line = [&rig](const std::string& initrds) {
+        auto all = rig.manifests({{.memory = "{size: 64MiB}"}});
+        auto manifest = all.manifests.front();
+        unsigned number = 20;
+        for (const auto& name : {std::string{"one"}, std::string{"two"}})
+            if (initrds.find(name) != std::string::npos)
+                manifest.kernel.initrds.push_back({(rig.directory / name).string(), {"db.yaml", ++number, 1}});
+        std::optional<Finding> finding;
+        const auto code = code_of([&] {
+            rehearse(
+                manifest,
+                [](const firmware::Request& request) {
+                    CHECK(request.initrds.size() == 1);
+                    return firmware::Firmware{};
+                },
+                finding);
+        });
+        CHECK(code == (finding ? Code::image_too_large : Code::usage));
+        return finding ? finding->at.line : 0U;
+    };
+    CHECK(line("one") == 0);
+    CHECK(line("one two") == 22);
+    std::filesystem::resize_file(rig.directory / "one", 64 * MiB - 7); // a byte more than the kernel leaves
+    CHECK(line("one") == 21);
+    std::filesystem::resize_file(rig.directory / "one", 64 * MiB - 8);
+    CHECK(line("one") == 0);
+}
+
+TEST_CASE("a device whose bus cannot be shown to the kernel is refused, and nothing runs")
+{
+    Ready ready{{}, {*Bdf::parse(Rig::drive)}};
+    SECTION("no configuration space")
+    {
+        ready.input.machine.ecam.clear();
+    }
+    SECTION("no bridge")
+    {
+        ready.input.machine.buses.clear();
+    }
+    CHECK(ready.code() == Code::no_such_device);
+    CHECK(ready.rig.sim_list().front().state == HeldPartition::State::idle);
+}
+
+TEST_CASE("a CPU that is possible, but not there, has no APIC ID to be kept clear of")
+{
+    Ready ready;
+    ready.input.machine.possible.add(99);
+    CHECK(ready.code() == Code::usage);
+    CHECK(ready.seen.phantom_apic_id == 15);
+}
+
+TEST_CASE("distances of nodes are passed on where they are distances")
+{
+    Ready ready;
+    ready.input.machine.nodes.push_back({1, {}, GiB, GiB, {11, 10, 254}});
+    ready.input.machine.nodes.push_back({2, {}, GiB, GiB, {255, 10, 10, 77}});
+    ready.input.machine.nodes.front().distances = {10};
+    CHECK(ready.code() == Code::usage);
+    CHECK(ready.seen.node_distances ==
+          std::map<std::pair<unsigned, unsigned>, std::uint8_t>{{{1, 0}, 11}, {{1, 2}, 254}});
+}
+
+TEST_CASE("a CPU goes by the node of its core")
+{
+    Ready ready;
+    for (auto& core : ready.input.machine.cores)
+        if (core.cpus.contains(3))
+            core.node = 7;
+    std::erase_if(ready.input.machine.cores, [](const Machine::Core& core) { return core.cpus.contains(2); });
+    CHECK(ready.code() == Code::usage);
+    REQUIRE(ready.seen.cpus.size() == 2);
+    CHECK(ready.seen.cpus[0].node == 0);
+    CHECK(ready.seen.cpus[1].node == 7);
+}
+
+TEST_CASE("a failure of the firmware that is not the manifest's leaves no mark there")
+{
+    Ready ready;
+    ready.input.build = [](const firmware::Request&) -> firmware::Firmware {
+        throw Error{Code::invalid_argument, "firmware", "too many buses"};
+    };
+    CHECK(ready.code() == Code::invalid_argument);
+    CHECK_FALSE(ready.launched.finding);
+}
+
+TEST_CASE("a partition that went between its reservation and its start is not started")
+{
+    Ready ready;
+    SECTION("all of it")
+    {
+        REQUIRE_FALSE(give_back(*ready.rig.control, "db", {}));
+    }
+    SECTION("its CPUs")
+    {
+        ready.rig.control->give_cpus("db", CpuSet{2, 3});
+    }
+    CHECK(ready.code() == Code::failed);
+}
+
+TEST_CASE("the record of a run is there before the kernel runs, so that no daemon can miss it")
+{
+    Ready ready;
+    ready.rig.control->fail(Rig::Call::start, {Code::start_failed, "CPU 2", "did not answer"});
+    CHECK(ready.code() == Code::start_failed);
+    CHECK(load_run(ready.rig.directory, "db").definition == "digest");
+    CHECK(load_run(ready.rig.directory, "db").id == ready.launched.run.id);
+}
+
+TEST_CASE("firmware may lie in the memory or in the slice, and an empty piece is none")
+{
+    Ready ready;
+    const auto held = ready.rig.sim_list().front();
+    ready.input.build = [&held](const firmware::Request& request) {
+        firmware::Firmware result;
+        result.segments.push_back({held.slice + 3, firmware::Bytes(2, std::byte{7})});
+        result.segments.push_back({request.memory.front().end - 2, firmware::Bytes(2, std::byte{8})});
+        result.segments.push_back({request.memory.front().start, {}});
+        result.entry = result.boot_params = result.page_table = request.memory.front().start;
+        return result;
+    };
+    CHECK(ready.code() == Code::usage);
+    CHECK(ready.rig.control->map({held.slice, held.slice + page_bytes})->bytes()[4] == std::byte{7});
+    const auto end = held.memory.front().end;
+    CHECK(ready.rig.control->map({end - page_bytes, end})->bytes()[page_bytes - 1] == std::byte{8});
 }

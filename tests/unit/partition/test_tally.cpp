@@ -104,3 +104,81 @@ TEST_CASE("a start that another daemon began has no length")
     CHECK(counts(rig) == Counts{0, 0, 0, 0});
     CHECK(rig.status().counters.start_usec == 0);
 }
+
+TEST_CASE("what counts as what, transition by transition")
+{
+    static constexpr Phase dead{State::inactive, SubState::dead};
+    static constexpr Phase reserving{State::activating, SubState::reserving};
+    static constexpr Phase booting{State::activating, SubState::booting};
+    static constexpr Phase running{State::active, SubState::running};
+    static constexpr Phase stopping{State::deactivating, SubState::stopping};
+    static constexpr Phase returning{State::deactivating, SubState::returning};
+    static constexpr Phase crashed{State::failed, SubState::crashed};
+    static constexpr Phase failed{State::failed, SubState::dead};
+    struct Row {
+        const char* name;
+        std::vector<Phase> way; // a second from one to the next
+        Result result;          // from the first `returning` on
+        Counters counters;
+    };
+    static constexpr std::uint64_t second = 1'000'000;
+    const auto row = GENERATE(values<Row>({
+        {"up and down",
+         {dead, reserving, booting, running, stopping, returning, dead},
+         Result::success,
+         {.starts = 1, .stops = 1, .start_usec = 2 * second, .stop_usec = 2 * second}},
+        {"stopped while it boots",
+         {dead, reserving, booting, stopping, returning, dead},
+         Result::success,
+         {.stops = 1, .stop_usec = 2 * second}},
+        {"killed while it boots", {dead, reserving, booting, returning, dead}, Result::killed, {}},
+        {"does not boot", {dead, reserving, booting, returning, failed}, Result::boot_timeout, {.failed_starts = 1}},
+        {"panics while it boots", {dead, reserving, booting, returning, crashed}, Result::panic, {.failed_starts = 1}},
+        {"does not fit", {dead, reserving, failed}, Result::resources, {.failed_starts = 1}},
+        {"panics", {running, returning, crashed}, Result::panic, {.crashes = 1}},
+        {"hangs", {running, returning, crashed}, Result::hung, {.crashes = 1}},
+        {"ends, nobody knows why", {running, returning, crashed}, Result::unknown, {.crashes = 1}},
+        {"panics when it is to stop",
+         {running, stopping, returning, crashed},
+         Result::panic,
+         {.crashes = 1, .stops = 1, .stop_usec = 2 * second}},
+        {"does not stop",
+         {running, stopping, returning, failed},
+         Result::stop_timeout,
+         {.stops = 1, .stop_usec = 2 * second}},
+        {"is killed", {running, returning, dead}, Result::killed, {}},
+        {"reboots", {running, returning, dead}, Result::reboot, {}},
+    }));
+    CAPTURE(row.name);
+    Tally tally;
+    Tally::Clock::time_point now{1h};
+    auto result = Result::success;
+    for (std::size_t i = 1; i < row.way.size(); ++i) {
+        if (row.way[i].sub_state == SubState::returning || row.way[i].state == State::failed)
+            result = row.result;
+        tally.note(row.way[i - 1], row.way[i], result, now);
+        now += 1s;
+    }
+    const auto& counters = tally.counters();
+    CHECK(counters.starts == row.counters.starts);
+    CHECK(counters.failed_starts == row.counters.failed_starts);
+    CHECK(counters.crashes == row.counters.crashes);
+    CHECK(counters.stops == row.counters.stops);
+    CHECK(counters.start_usec == row.counters.start_usec);
+    CHECK(counters.stop_usec == row.counters.stop_usec);
+}
+
+TEST_CASE("a stop of which the end is not the next does not count twice")
+{
+    Rig rig;
+    rig.define({{}});
+    for (int i = 0; i < 2; ++i) {
+        rig.start();
+        rig.fleet->begin(Verb::stop, "db");
+        rig.pass(10s);
+        rig.start();
+        rig.fleet->begin(Verb::kill, "db"); // no stop
+        rig.drain();
+    }
+    CHECK(counts(rig) == Counts{4, 0, 0, 2});
+}
