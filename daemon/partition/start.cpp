@@ -96,7 +96,7 @@ void Fleet::Impl::reserved(Partition& p, const Reserved& reserved, std::optional
         p.message = error->what();
         if (!p.killed)
             p.job_error = std::move(error);
-        settle(p, false, std::nullopt);
+        settle(p, reserved.refused, std::nullopt); // then nothing was touched: what is reserved stays so
     } else if (p.killed) {
         p.result = Result::killed;
         if (p.held)

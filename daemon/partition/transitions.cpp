@@ -74,8 +74,10 @@ constexpr auto arcs = std::to_array<Arc>({
     {reserving, Event::reserved, loading},
     {reserving, Event::give_back, returning}, // killed meanwhile
     {reserving, Event::rest_dead, dead},      // killed, and it had failed anyway
+    {reserving, Event::rest_held, held},
     {reserving, Event::rest_partial, partial},
     {reserving, Event::fail_dead, failed_dead},
+    {reserving, Event::fail_held, failed_held}, // refused before anything was touched
     {reserving, Event::fail_partial, failed_partial},
 
     {loading, Event::loaded, booting},
