@@ -4,6 +4,7 @@
 #include <parker.h>
 
 #include <cerrno>
+#include <initializer_list>
 #include <string>
 
 #include "control/refusal.h"
@@ -42,4 +43,71 @@ TEST_CASE("what the module says of functions that could write elsewhere")
     // Where DMA may be confined or not, the next attempt is without; where it must be, this is the reason.
     const auto ats = refusal(EPERM, PARKER_WHY_ATS, "0000:01:00.0", "taking it");
     CHECK(ats.code() == Code::dma_unconfined);
+}
+
+TEST_CASE("each refusal of the module has the code that says what to do about it")
+{
+    struct Row {
+        int error;
+        std::uint32_t why;
+        const char* object;
+        Code code;
+    };
+    const char* const cpu = "CPU 3";
+    const char* const node = "node 1";
+    const char* const function = "0000:01:00.0";
+    const char* const partition = "partition db";
+    for (const auto& row : std::initializer_list<Row>{
+             {ENXIO, PARKER_WHY_NO_SUCH, cpu, Code::no_such_cpu},
+             {ENXIO, PARKER_WHY_NO_SUCH, node, Code::no_such_node},
+             {ENXIO, PARKER_WHY_NO_SUCH, function, Code::no_such_device},
+             {EPERM, PARKER_WHY_BSP, cpu, Code::boot_cpu},
+             {EBUSY, PARKER_WHY_LAST, cpu, Code::not_enough_cpus},
+             {EBUSY, PARKER_WHY_OFFLINE, cpu, Code::cpu_busy},
+             {EBUSY, PARKER_WHY_HELD, cpu, Code::cpu_busy},
+             {EBUSY, PARKER_WHY_HELD, function, Code::device_busy},
+             {EINVAL, PARKER_WHY_NOT_HELD, cpu, Code::invalid_argument},
+             {EINVAL, PARKER_WHY_NOT_HELD, partition, Code::invalid_argument},
+             {EBUSY, PARKER_WHY_REFUSED, cpu, Code::cpu_busy},
+             {EBUSY, PARKER_WHY_REFUSED, function, Code::device_busy},
+             {EPERM, PARKER_WHY_ROOT_BUS, function, Code::root_bus},
+             {EPERM, PARKER_WHY_BRIDGE, function, Code::bridge},
+             {EPERM, PARKER_WHY_SHARED_BUS, function, Code::shared_bus},
+             {EBUSY, PARKER_WHY_NOT_BOUND, function, Code::device_busy},
+             {ENODEV, PARKER_WHY_IOMMU, function, Code::dma_unconfined},
+             {ENOSPC, PARKER_WHY_NO_SLICE, partition, Code::no_low_slice},
+             {EBUSY, PARKER_WHY_RUNNING, partition, Code::wrong_state},
+             {EPERM, PARKER_WHY_LOCKDOWN, partition, Code::locked_down},
+             {EFAULT, PARKER_WHY_OUTSIDE, partition, Code::failed},
+             {EBUSY, PARKER_WHY_BUSY, partition, Code::busy},
+             {ETIMEDOUT, PARKER_WHY_NO_ANSWER, partition, Code::start_failed},
+             {EPERM, PARKER_WHY_NONE, partition, Code::not_permitted},
+             {EACCES, PARKER_WHY_NONE, partition, Code::not_permitted},
+             {ENOENT, PARKER_WHY_NONE, partition, Code::no_such_partition},
+             {EEXIST, PARKER_WHY_NONE, partition, Code::wrong_state},
+             {ENOSPC, PARKER_WHY_NONE, partition, Code::memory_busy},
+             {ENOMEM, PARKER_WHY_NONE, partition, Code::memory_busy},
+             {EBUSY, PARKER_WHY_NONE, partition, Code::wrong_state},
+             {ENXIO, PARKER_WHY_NONE, node, Code::no_such_node},
+             {ENXIO, PARKER_WHY_NONE, cpu, Code::no_such_cpu},
+             {ENXIO, PARKER_WHY_NONE, function, Code::no_such_device},
+             {ENODEV, PARKER_WHY_NONE, function, Code::dma_unconfined},
+             {ETIMEDOUT, PARKER_WHY_NONE, partition, Code::start_failed},
+             {ENOTTY, PARKER_WHY_NONE, partition, Code::module_missing},
+             {E2BIG, PARKER_WHY_NONE, partition, Code::module_missing},
+         }) {
+        CAPTURE(row.error, row.why, row.object);
+        const auto error = refusal(row.error, row.why, row.object, "doing it");
+        CHECK(error.code() == row.code);
+        CHECK(error.object() == row.object);
+        CHECK(error.reason().starts_with("doing it: "));
+    }
+}
+
+TEST_CASE("a refusal that nobody foresaw keeps the kernel's own word")
+{
+    const auto error = refusal(EDOM, PARKER_WHY_NONE, "CPU 3", "taking it");
+    CHECK(error.code() == Code::kernel_refused);
+    CHECK(error.what() == std::string{"CPU 3: taking it: "} + errno_text(EDOM));
+    CHECK(refusal(EBUSY, 4711, "CPU 3", "taking it").code() == Code::kernel_refused); // of a newer module
 }
