@@ -218,8 +218,7 @@ ManifestFiles manifest_files(const std::vector<fs::path>& directories)
     for (const auto& file : listing.ignored)
         result.findings.push_back(about_ignored(file));
     std::ranges::sort(listing.links);
-    const auto twice = std::ranges::unique(listing.links);
-    listing.links.erase(twice.begin(), twice.end());
+    listing.links.erase(std::unique(listing.links.begin(), listing.links.end()), listing.links.end());
     return result;
 }
 

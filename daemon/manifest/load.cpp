@@ -96,8 +96,7 @@ void judge(ReadFile& file, const Findings& findings)
             file.partitions.push_back(finding.partition);
     }
     std::ranges::sort(file.partitions);
-    const auto twice = std::ranges::unique(file.partitions);
-    file.partitions.erase(twice.begin(), twice.end());
+    file.partitions.erase(std::unique(file.partitions.begin(), file.partitions.end()), file.partitions.end());
 }
 
 } // namespace
